@@ -1,0 +1,192 @@
+from dataclasses import asdict
+from glob import glob
+from pathlib import Path
+from shlex import quote
+
+import yaml
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+from vaepipe import params
+from vaepipe.data.manifest import FILES, MANIFEST
+from vaepipe.errors import UserError
+from vaepipe.figures import NAMES
+from vaepipe.runs import runs_of
+
+min_version("9.10")
+
+
+configfile: "params.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+try:
+    settings = params.check(params.retyped(config))
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+RUN = "{model}-z{latent_dim}-s{seed}"
+RUNS = [run.name for run in runs_of(settings.matrix)]
+DATA = f"data/{settings.data.name}"
+DATA_FILES = [f"{DATA}/{name}" for name in (*FILES, MANIFEST)]
+TABLES = ["results/metrics.csv", "results/comparison.csv"]
+FIGURES = [f"results/figures/{name}.png" for name in NAMES]
+GPU = 1 if glob("/dev/nvidia[0-9]*") else 0
+STAGES = yaml.safe_load(Path(workflow.basedir, "dvc.yaml").read_text())["stages"]
+
+
+def code(stage):
+    """The source files that change a stage's result: dvc.yaml lists them, for both drivers."""
+    listed = [Path(d) for d in STAGES[stage]["deps"] if d.startswith(("src/", "workflow/"))]
+    files = [[p] if p.suffix else sorted(p.rglob("*.*")) for p in listed]
+    return [str(p) for some in files for p in some if p.suffix != ".pyc"]
+
+
+def flags(section):
+    """The command-line form that DVC gives to a section of the params in a stage's cmd."""
+    words = []
+    for key, value in asdict(getattr(settings, section)).items():
+        values = value if isinstance(value, tuple) else [value]
+        words += [f"--{key}", *(quote(str(v)) for v in values)]
+    return " ".join(words)
+
+
+def of_runs(path):
+    """The path of every run of the matrix."""
+    return [path.format(run=run) for run in RUNS]
+
+
+wildcard_constraints:
+    model="[a-z0-9]+",
+    latent_dim=r"\d+",
+    seed=r"\d+",
+
+
+rule all:
+    input:
+        "results/report.html",
+
+
+rule download:
+    input:
+        code("download"),
+    output:
+        DATA_FILES,
+    params:
+        data=flags("data"),
+    shell:
+        "python workflow/scripts/download.py {params.data} --out " + quote(DATA)
+
+
+rule train:
+    input:
+        code("train"),
+        DATA_FILES,
+    output:
+        f"results/models/{RUN}.safetensors",
+        f"results/history/{RUN}.csv",
+        f"results/timing/{RUN}.json",
+    params:
+        train=flags("train"),
+    threads: settings.train.threads
+    resources:
+        gpu=GPU,
+    shell:
+        "python workflow/scripts/train.py --model {wildcards.model}"
+        " --latent_dim {wildcards.latent_dim} --seed {wildcards.seed} {params.train}"
+        f" --data {quote(DATA)} --results results"
+
+
+rule evaluate:
+    input:
+        code("evaluate"),
+        DATA_FILES,
+        weights=f"results/models/{RUN}.safetensors",
+    output:
+        f"results/metrics/{RUN}.json",
+    params:
+        evaluate=flags("evaluate"),
+    threads: settings.evaluate.threads
+    resources:
+        gpu=GPU,
+    shell:
+        "python workflow/scripts/evaluate.py --weights {input.weights} {params.evaluate}"
+        f" --data {quote(DATA)} --out {{output}}"
+
+
+rule compare:
+    input:
+        code("compare"),
+        of_runs("results/metrics/{run}.json"),
+    output:
+        TABLES,
+    params:
+        matrix=flags("matrix"),
+    shell:
+        "python workflow/scripts/compare.py {params.matrix} --results results"
+
+
+rule figures:
+    input:
+        code("figures"),
+        DATA_FILES,
+        of_runs("results/models/{run}.safetensors"),
+        of_runs("results/history/{run}.csv"),
+        TABLES,
+    output:
+        report(
+            FIGURES,
+            caption="workflow/report/figure.rst",
+            category="Figures",
+        ),
+        of_runs("results/figures/{run}.png"),
+    params:
+        matrix=flags("matrix"),
+        figures=flags("figures"),
+    shell:
+        "python workflow/scripts/figures.py {params.matrix} {params.figures}"
+        f" --data {quote(DATA)} --results results"
+
+
+rule track:
+    input:
+        code("track"),
+        of_runs("results/models/{run}.safetensors"),
+        of_runs("results/history/{run}.csv"),
+        of_runs("results/metrics/{run}.json"),
+        TABLES,
+        FIGURES,
+        of_runs("results/figures/{run}.png"),
+    output:
+        "results/mlflow.json",
+    params:
+        matrix=flags("matrix"),
+        track=flags("track"),
+    shell:
+        "python workflow/scripts/track.py {params.matrix} {params.track}"
+        " --results results --out {output}"
+
+
+rule report:
+    input:
+        code("report"),
+        DATA_FILES,
+        of_runs("results/models/{run}.safetensors"),
+        of_runs("results/timing/{run}.json"),
+        of_runs("results/metrics/{run}.json"),
+        TABLES,
+        FIGURES,
+        "results/mlflow.json",
+    output:
+        report(
+            "results/report.html",
+            caption="workflow/report/page.rst",
+            category="Report",
+        ),
+    params:
+        matrix=flags("matrix"),
+    shell:
+        "python workflow/scripts/report.py {params.matrix}"
+        f" --data {quote(DATA)} --results results --out {{output}}"

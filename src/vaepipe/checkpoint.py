@@ -1,0 +1,97 @@
+"""Checkpoints: all that a run needs to go on as if it had never stopped.
+
+They are safetensors files, because a checkpoint is read back from disk and a pickle would be code.
+"""
+
+import hashlib
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from vaepipe.files import replacing, sha256
+from vaepipe.params import Train
+from vaepipe.runs import Run
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run's checkpoint lies, and the fingerprint of what it belongs to."""
+
+    path: Path
+    fingerprint: str
+
+
+def fingerprint(run: Run, settings: Train, data: dict) -> str:
+    """SHA-256 over the run, its settings, the data's digests, the code and PyTorch's version."""
+    package = Path(__file__).parent
+    code = {str(p.relative_to(package)): sha256(p) for p in sorted(package.rglob("*.py"))}
+    whole = [asdict(run), asdict(settings), data, code, torch.__version__]
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+
+
+def save(
+    place: Place,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    chance: dict[str, torch.Generator],
+    history: list[dict],
+) -> None:
+    """Write model, optimiser, generators and history, whole or not at all."""
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
+    tensors |= {f"chance.{name}": g.get_state() for name, g in chance.items()}
+    note = json.dumps({"fingerprint": place.fingerprint, "history": history})
+    with replacing(place.path) as aside:
+        save_file({k: v.contiguous() for k, v in tensors.items()}, aside, {"vaepipe": note})
+
+
+def load(
+    place: Place,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    chance: dict[str, torch.Generator],
+) -> list[dict]:
+    """Put the checkpoint's state into model, optimiser and generators.
+
+    Returns:
+        The history up to the checkpoint: empty where there is none. One that can't be read or
+        belongs to other params, data or code is set aside under another name, with a message.
+    """
+    if not place.path.exists():
+        return []
+    try:
+        with safe_open(place.path, framework="pt") as file:
+            note = json.loads((file.metadata() or {}).get("vaepipe", "{}"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, ValueError) as error:
+        return _set_aside(place, f"can't be read ({error})")
+    if note.get("fingerprint") != place.fingerprint:
+        return _set_aside(place, "belongs to other params, data, code or versions")
+
+    groups: dict[str, dict] = {"model": {}, "optimizer": {}, "chance": {}}
+    for name, value in tensors.items():
+        kind, _, rest = name.partition(".")
+        groups[kind][rest] = value
+    model.load_state_dict(groups["model"])
+    state: dict[int, dict] = {}
+    for name, value in groups["optimizer"].items():
+        index, _, key = name.partition(".")
+        state.setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+    for name, g in chance.items():
+        g.set_state(groups["chance"][name])
+    return note["history"]
+
+
+def _set_aside(place: Place, reason: str) -> list[dict]:
+    aside = place.path.with_suffix(".unfit")
+    place.path.replace(aside)
+    print(f"checkpoint {place.path} {reason}: set aside as {aside.name}", file=sys.stderr)
+    return []

@@ -1,0 +1,60 @@
+"""Images in memory: tensors, the split and the two ways of giving pixels to a model."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from vaepipe.data.idx import read_idx
+
+VALIDATION = 10_000
+
+
+class Images(NamedTuple):
+    """Pixels `[n, 784]` and labels `[n]`, both uint8 as in the files."""
+
+    pixels: Tensor
+    labels: Tensor
+
+    def to(self, device: torch.device) -> "Images":
+        """The same images with pixels on the device and labels as int64 beside them."""
+        return Images(self.pixels.to(device), self.labels.to(device, torch.int64))
+
+
+def _read(folder: Path, part: str) -> Images:
+    pixels = torch.from_numpy(read_idx(folder / f"{part}-images-idx3-ubyte"))
+    labels = torch.from_numpy(read_idx(folder / f"{part}-labels-idx1-ubyte"))
+    return Images(pixels.flatten(1), labels)
+
+
+def training_images(folder: Path) -> tuple[Images, Images]:
+    """The training and the validation images: all but the last 10,000 of the file, and those.
+
+    The rule is fixed so that everybody's validation set is the same; the test set has no part in
+    training or in any choice.
+    """
+    images = _read(folder, "train")
+    cut = len(images.labels) - VALIDATION
+    return Images(*(t[:cut] for t in images)), Images(*(t[cut:] for t in images))
+
+
+def test_images(folder: Path) -> Images:
+    """The test images, for the final numbers only."""
+    return _read(folder, "t10k")
+
+
+def grey(pixels: Tensor) -> Tensor:
+    """uint8 pixels as float32 in [0, 1]."""
+    return pixels.to(torch.float32).div_(255)
+
+
+def binarized(pixels: Tensor, generator: torch.Generator) -> Tensor:
+    """A Bernoulli draw: each pixel of value k is 1.0 with probability k / 255, else 0.0."""
+    uniform = torch.rand(pixels.shape, generator=generator, device=pixels.device)
+    return (uniform.mul_(255) < pixels).to(torch.float32)
+
+
+def as_input(pixels: Tensor, binarize: str, generator: torch.Generator) -> Tensor:
+    """uint8 pixels as the model's input, `[n, 784]` float32: a fresh draw or grey values."""
+    return binarized(pixels, generator) if binarize == "dynamic" else grey(pixels)

@@ -1,0 +1,111 @@
+"""The data sets by name, and the manifest that says which files a folder must hold.
+
+The folder of a data set holds four raw IDX files and `manifest.json`, which is the same whatever
+source delivered them: the data set's name, and each file's sha256, length in bytes and shape.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from vaepipe.data.idx import parse_idx
+from vaepipe.errors import UserError
+
+FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """torchvision's class for a data set, and the sha256 of the raw files where it is known."""
+
+    torchvision: str
+    sha256: dict[str, str] | None = None
+
+
+MNIST_SHA256 = (
+    "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+)
+DATA_SETS = {
+    "mnist": DataSet("MNIST", dict(zip(FILES, MNIST_SHA256, strict=True))),
+    "fashion_mnist": DataSet("FashionMNIST"),
+    "kmnist": DataSet("KMNIST"),
+}
+
+
+def verify(folder: Path, name: str | None = None) -> dict:
+    """Check the files of `folder` against its manifest, and return the manifest.
+
+    Raises `UserError` naming each file that is missing or not the one that was downloaded, and if
+    the folder holds another data set than `name`.
+    """
+    try:
+        return check(Path(folder), name)
+    except UserError as error:
+        raise UserError(f"{error}; run the download stage again") from error
+
+
+def check(folder: Path, name: str | None) -> dict:
+    """`verify` without the advice."""
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        known = DATA_SETS[manifest["data_set"]].sha256
+        digests = {file: manifest["files"][file]["sha256"] for file in FILES}
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise UserError(f"{path}: not the manifest of a data set") from error
+    if name not in (None, manifest["data_set"]):
+        raise UserError(f"{folder}: holds {manifest['data_set']}, not {name}")
+    if known and digests != known:
+        raise UserError(f"{path}: does not name the files of {manifest['data_set']}")
+    if found := faults(folder, digests):
+        raise UserError("; ".join(found))
+    return manifest
+
+
+def faults(folder: Path, digests: dict[str, str]) -> list[str]:
+    """What is wrong with the files of `folder`: a phrase for each that does not have its digest."""
+    found = []
+    for file, digest in digests.items():
+        path = folder / file
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            found.append(f"{path}: {error.strerror}")
+            continue
+        if sha256(data) != digest:
+            found.append(f"{path}: checksum differs ({len(data):,} bytes)")
+    return found
+
+
+def describe(name: str, files: dict[str, bytes]) -> dict:
+    """The manifest of the data set `name` for its raw files by name."""
+    entries = {
+        file: {
+            "sha256": sha256(files[file]),
+            "bytes": len(files[file]),
+            "shape": list(parse_idx(files[file], file).shape),
+        }
+        for file in FILES
+    }
+    return {"data_set": name, "files": entries}
+
+
+def to_text(manifest: dict) -> bytes:
+    """The content of `manifest.json`."""
+    return (json.dumps(manifest, indent=2) + "\n").encode()
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,31 @@
+"""Where tensors are computed, and with how many threads."""
+
+import os
+
+import torch
+
+from vaepipe.errors import UserError
+
+
+def prepare(name: str, threads: int) -> torch.device:
+    """The device of that name, with PyTorch set to give the same bits every time.
+
+    Args:
+        name: `auto` (CUDA, then MPS, then CPU), `cuda`, `mps` or `cpu`.
+        threads: CPU threads of one operation; sums are split by it, so it changes bits.
+
+    Raises:
+        UserError: the device is named and not there.
+    """
+    # cuBLAS reads this when it starts; without it deterministic algorithms refuse to multiply.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(threads)
+    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+    if name == "auto":
+        name = next((device for device, available in there.items() if available()), "cpu")
+    elif name in there and not there[name]():
+        raise UserError(
+            f"device is {name}, which this machine does not have; auto takes what it has"
+        )
+    return torch.device(name)

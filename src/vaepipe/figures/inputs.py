@@ -1,0 +1,72 @@
+"""What the figures are drawn from, read once."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from vaepipe import weights
+from vaepipe.data.dataset import Images, as_input, test_images
+from vaepipe.params import Figures, Matrix
+from vaepipe.randomness import generator
+from vaepipe.runs import Results, Run, runs_of
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Trained models, test images and tables.
+
+    Attributes:
+        test: test images as in the files.
+        histories: a row per epoch, by run.
+        metrics, comparison: the tables of `vaepipe.comparison`.
+    """
+
+    matrix: Matrix
+    settings: Figures
+    results: Results
+    test: Images
+    histories: dict[Run, pd.DataFrame]
+    metrics: pd.DataFrame
+    comparison: pd.DataFrame
+
+    @property
+    def first_runs(self) -> list[Run]:
+        """The runs of the first seed: those whose images are shown."""
+        seed = self.matrix.seeds[0]
+        return sorted(
+            (run for run in runs_of(self.matrix) if run.seed == seed),
+            key=lambda run: run.latent_dim,
+        )
+
+    def trained(self, run: Run) -> tuple[nn.Module, str]:
+        """The run's model, and how it saw its pixels."""
+        model, note = weights.load(self.results.model(run))
+        return model, note["train"]["binarize"]
+
+    def pixels(self, index: Tensor, binarize: str) -> Tensor:
+        """Input of some test images, `[n, 784]`: the same draw in every figure."""
+        draw = generator(0, "figures")
+        return as_input(self.test.pixels, binarize, draw)[index]
+
+    def examples(self) -> Tensor:
+        """Indices of the test images shown: the first of each digit, then the second, ..."""
+        labels = self.test.labels
+        places = [torch.nonzero(labels == digit)[:, 0] for digit in range(10)]
+        turns = min(len(p) for p in places)
+        return torch.stack([p[:turns] for p in places], 1).flatten()[: self.settings.images]
+
+
+def read(matrix: Matrix, settings: Figures, data: Path, results: Results) -> Inputs:
+    """Read all that the figures need; weights are read one at a time, when drawn."""
+    return Inputs(
+        matrix,
+        settings,
+        results,
+        test_images(data).to(torch.device("cpu")),
+        {run: pd.read_csv(results.history(run)) for run in runs_of(matrix)},
+        pd.read_csv(results.metrics_table),
+        pd.read_csv(results.comparison_table),
+    )

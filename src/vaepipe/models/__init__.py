@@ -1,0 +1,40 @@
+"""The models that can be compared.
+
+A model is an `nn.Module` built from an `Architecture` and a generator for its initial weights. It
+says of itself whether it is `conditional` (given the label) and `variational` (has a posterior, so
+an ELBO), and offers
+
+- `codes(x, labels)`: one point in the latent space per image, `[n, latent_dim]`,
+- `decode(z, labels)`: logits of the pixels, `[n, pixels]`,
+- `terms(x, labels, generator)`: what is minimised, by name, `[n]` each in nats per image; their
+  sum is the loss,
+- `posterior(x, labels)`: mean and log-variance, if it is variational.
+
+Unconditional models take the labels and leave them alone, so that callers need not ask. Training
+asks only for `terms` (see `vaepipe.training.descend`): a model that learns in another way gets an
+update function of its own there.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from vaepipe.models.architecture import ACTIVATIONS, Architecture
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+# By name and not by class: reading the params must not cost the import of torch.
+MODELS = {
+    "ae": "vaepipe.models.ae:AE",
+    "vae": "vaepipe.models.vae:VAE",
+    "cvae": "vaepipe.models.cvae:CVAE",
+}
+
+__all__ = ["ACTIVATIONS", "MODELS", "Architecture", "build"]
+
+
+def build(architecture: Architecture, generator: "torch.Generator") -> "nn.Module":
+    """The untrained model of that architecture, its weights drawn from `generator`."""
+    module, _, name = MODELS[architecture.model].partition(":")
+    return getattr(import_module(module), name)(architecture, generator)

@@ -1,0 +1,38 @@
+"""The plain autoencoder: a code in the place of a distribution."""
+
+import torch
+from torch import Tensor, nn
+
+from vaepipe.models.architecture import Architecture
+from vaepipe.models.mlp import mlp
+from vaepipe.objectives import bernoulli_log_likelihood
+
+
+class AE(nn.Module):
+    """Encoder to a code, decoder to logits; the networks of the VAE without sampling and KL.
+
+    Rumelhart, Hinton and Williams 1986. Trained on the same reconstruction cross-entropy as the
+    VAE's distortion, so that their reconstructions can be compared pixel by pixel.
+    """
+
+    conditional = False
+    variational = False
+
+    def __init__(self, architecture: Architecture, generator: torch.Generator):
+        super().__init__()
+        a = self.architecture = architecture
+        self.encoder = mlp([a.pixels, *a.hidden, a.latent_dim], a.activation, generator)
+        self.decoder = mlp([a.latent_dim, *reversed(a.hidden), a.pixels], a.activation, generator)
+
+    def codes(self, x: Tensor, labels: Tensor) -> Tensor:
+        """Codes `[n, latent_dim]` of images `[n, pixels]`; the labels are not looked at."""
+        return self.encoder(x)
+
+    def decode(self, z: Tensor, labels: Tensor) -> Tensor:
+        """Logits `[n, pixels]` of codes `[n, latent_dim]`; the labels are not looked at."""
+        return self.decoder(z)
+
+    def terms(self, x: Tensor, labels: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """Distortion `[n]` in nats per image."""
+        logits = self.decode(self.codes(x, labels), labels)
+        return {"distortion": -bernoulli_log_likelihood(logits, x)}

@@ -1,0 +1,26 @@
+"""The network that all models share."""
+
+import torch
+from torch import Tensor, nn
+
+from vaepipe.models.architecture import ACTIVATIONS
+
+
+def mlp(widths: list[int], activation: str, generator: torch.Generator) -> nn.Sequential:
+    """Linear layers of the given widths with an activation between them, none after the last.
+
+    Weights are drawn by Glorot and Bengio 2010, eq. 16 (uniform), from `generator` alone, so that
+    the rest of the program's random state neither changes them nor is changed by them.
+    """
+    layers: list[nn.Module] = []
+    for inputs, outputs in zip(widths, widths[1:], strict=False):
+        linear = nn.utils.skip_init(nn.Linear, inputs, outputs)
+        nn.init.xavier_uniform_(linear.weight, generator=generator)
+        nn.init.zeros_(linear.bias)
+        layers += [linear, getattr(nn, ACTIVATIONS[activation])()]
+    return nn.Sequential(*layers[:-1])
+
+
+def with_label(values: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """Join `[n, d]` values and `[n]` integer labels to `[n, d + classes]`, labels as one-hot."""
+    return torch.cat([values, nn.functional.one_hot(labels, classes).to(values.dtype)], dim=1)

@@ -1,0 +1,45 @@
+"""What models minimise and what is measured: pure functions, in nats per image.
+
+Every function sums over pixels or latent dimensions and leaves the images apart (`[n]`), so that
+nobody has to guess whether a number is a sum or a mean.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+
+def bernoulli_log_likelihood(logits: Tensor, x: Tensor) -> Tensor:
+    """log p(x|logits) summed over the last dimension: `[..., pixels]` to `[...]`, in nats.
+
+    x log s(l) + (1 - x) log(1 - s(l)) with s the logistic function is x l - softplus(l), which
+    stays finite where log(s(l)) would not. A likelihood only where every x is 0 or 1.
+    """
+    return (x * logits - softplus(logits)).sum(-1)
+
+
+def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
+    """KL(N(mean, exp(log_var)) || N(0, I)) summed over the last dimension, in nats.
+
+    Kingma and Welling 2014 (arXiv 1312.6114), appendix B.
+    """
+    return 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum(-1)
+
+
+def gaussian_sample(mean: Tensor, log_var: Tensor, generator: torch.Generator) -> Tensor:
+    """One z per mean, differentiable in mean and log_var (arXiv 1312.6114, section 2.4)."""
+    noise = torch.empty_like(mean).normal_(generator=generator)
+    return mean + (0.5 * log_var).exp() * noise
+
+
+def gaussian_log_density(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
+    """log N(z; mean, exp(log_var)) summed over the last dimension, in nats."""
+    squared = (z - mean).square() * (-log_var).exp()
+    return -0.5 * (squared + log_var + math.log(2 * math.pi)).sum(-1)
+
+
+def standard_normal_log_density(z: Tensor) -> Tensor:
+    """log N(z; 0, I) summed over the last dimension, in nats."""
+    return -0.5 * (z.square() + math.log(2 * math.pi)).sum(-1)

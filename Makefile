@@ -1,17 +1,49 @@
-# Every target sets up .venv by itself when it is missing or out of date.
+# Every target sets up .venv by itself when it is missing or older than the lock.
 PYTHON ?= python3
+CORES ?= 4
 VENV := .venv
-BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-UV_VERSION := 0.12.0
+PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
+# uv made requirements.lock: `make lock` makes it anew from the ranges in pyproject.toml.
+UV_VERSION := 0.13.9
+# As if the environment were activated.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup
+.PHONY: help setup report smoke test lint ui lock clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
 setup: $(READY)  ## set up .venv with the versions of requirements.lock
 
 $(READY): requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "vaepipe needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0])'
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("vaepipe needs Python 3.11 or newer; name one: make PYTHON=python3.12 setup")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(PIP) install --requirement requirements.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
+
+report: $(READY)  ## run the whole pipeline and say where the report is
+	snakemake --cores $(CORES)
+	@echo "The report is $(CURDIR)/results/report.html"
+
+smoke: $(READY)  ## run the whole graph in under a minute, on little training
+	snakemake --cores $(CORES) --configfile params/smoke.yaml
+
+test: $(READY)  ## run all tests
+	python -m pytest
+
+lint: $(READY)  ## check format and style
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile
+
+lock: $(READY)  ## resolve the ranges of pyproject.toml to requirements.lock anew
+	$(PIP) install uv==$(UV_VERSION)
+	@# What only a CUDA build of torch needs is left out: torch pins it, and a CPU build does without.
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --quiet \
+	    --no-annotate --no-header | grep -vE '^(nvidia-|cuda-|triton)' > requirements.lock
+
+clean:  ## remove all results, but neither data nor .venv
+	rm -rf results .snakemake

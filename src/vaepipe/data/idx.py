@@ -4,13 +4,13 @@ The header is two zero bytes, the element type (8: unsigned byte), the number of
 32-bit length for each of them. Images have three dimensions, labels one.
 """
 
-import os
 import struct
 from pathlib import Path
 
 import numpy as np
 
 from vaepipe.errors import UserError
+from vaepipe.files import write_bytes
 
 UNSIGNED_BYTE = 8
 SIDE = 28
@@ -65,14 +65,4 @@ def read_idx(path: Path) -> np.ndarray:
 
 def write_idx(path: Path, array: np.ndarray) -> None:
     """Write a uint8 `array` as an IDX file, which appears under its name only when complete."""
-    write_aside(Path(path), format_idx(array))
-
-
-def write_aside(path: Path, data: bytes) -> None:
-    """Write `data` beside `path`, then rename: `path` is never seen half-written."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_bytes(Path(path), format_idx(array))

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from vaepipe.data import wheel
-from vaepipe.data.idx import write_aside
 from vaepipe.data.manifest import (
     DATA_SETS,
     FILES,
@@ -27,6 +26,7 @@ from vaepipe.data.manifest import (
 )
 from vaepipe.data.transfer import GZIP, AbsentError, SourceError, download, read_file, unpack
 from vaepipe.errors import UserError
+from vaepipe.files import write_bytes
 from vaepipe.torchvision_compat import import_datasets
 
 __all__ = ["DATA_SETS", "FILES", "MANIFEST", "fetch", "verify"]
@@ -69,7 +69,7 @@ def _present(name: str, folder: Path) -> dict | None:
     manifest = describe(name, {file: (folder / file).read_bytes() for file in FILES})
     path = folder / MANIFEST
     if not path.exists() or path.read_bytes() != to_text(manifest):
-        write_aside(path, to_text(manifest))
+        write_bytes(path, to_text(manifest))
     return manifest
 
 

@@ -39,7 +39,9 @@ STAGES = yaml.safe_load(Path(workflow.basedir, "dvc.yaml").read_text())["stages"
 
 def code(stage):
     """The source files that change a stage's result: dvc.yaml lists them, for both drivers."""
-    listed = [Path(d) for d in STAGES[stage]["deps"] if d.startswith(("src/", "workflow/"))]
+    listed = [
+        Path(d) for d in STAGES[stage]["deps"] if d.startswith(("src/", "workflow/"))
+    ]
     files = [[p] if p.suffix else sorted(p.rglob("*.*")) for p in listed]
     return [str(p) for some in files for p in some if p.suffix != ".pyc"]
 
@@ -88,11 +90,11 @@ rule train:
         f"results/models/{RUN}.safetensors",
         f"results/history/{RUN}.csv",
         f"results/timing/{RUN}.json",
-    params:
-        train=flags("train"),
     threads: settings.train.threads
     resources:
         gpu=GPU,
+    params:
+        train=flags("train"),
     shell:
         "python workflow/scripts/train.py --model {wildcards.model}"
         " --latent_dim {wildcards.latent_dim} --seed {wildcards.seed} {params.train}"
@@ -106,11 +108,11 @@ rule evaluate:
         weights=f"results/models/{RUN}.safetensors",
     output:
         f"results/metrics/{RUN}.json",
-    params:
-        evaluate=flags("evaluate"),
     threads: settings.evaluate.threads
     resources:
         gpu=GPU,
+    params:
+        evaluate=flags("evaluate"),
     shell:
         "python workflow/scripts/evaluate.py --weights {input.weights} {params.evaluate}"
         f" --data {quote(DATA)} --out {{output}}"

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from vaepipe.data.dataset import Images, as_input, grey
+from vaepipe.data.dataset import Images, as_input
 from vaepipe.objectives import (
     bernoulli_log_likelihood,
     gaussian_kl,

@@ -43,7 +43,7 @@ def device_name(device: Any) -> str:
 
 
 def git_state(folder: Path = Path()) -> dict[str, Any]:
-    """Commit of the tree and whether tracked files differ from it; nothing where there is no git."""
+    """Commit of the tree and whether tracked files differ from it; None where there is no git."""
     try:
         commit = _git(folder, "rev-parse", "HEAD")
         return {"commit": commit, "clean": not _git(folder, "status", "--porcelain", "-uno")}

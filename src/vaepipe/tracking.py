@@ -12,18 +12,18 @@ from urllib.parse import urlsplit, urlunsplit
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 
-import pandas as pd  # noqa: E402
-from mlflow import MlflowClient  # noqa: E402
-from mlflow.entities import Metric, Param, RunTag  # noqa: E402
-from mlflow.exceptions import MlflowException  # noqa: E402
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
 
-from vaepipe import weights  # noqa: E402
-from vaepipe.errors import UserError  # noqa: E402
-from vaepipe.figures import COLOURS, NAMES  # noqa: E402
-from vaepipe.files import read_json, sha256  # noqa: E402
-from vaepipe.params import Matrix  # noqa: E402
-from vaepipe.provenance import git_state  # noqa: E402
-from vaepipe.runs import Results, Run, runs_of  # noqa: E402
+from vaepipe import weights
+from vaepipe.errors import UserError
+from vaepipe.figures import COLOURS, NAMES
+from vaepipe.files import read_json, sha256
+from vaepipe.params import Matrix
+from vaepipe.provenance import git_state
+from vaepipe.runs import Results, Run, runs_of
 
 BATCH = 1000  # metrics that one call may log
 

@@ -30,7 +30,7 @@ def learning_rate(step: int, steps: int, settings: Train) -> float:
 
 
 def set_output_bias(model: nn.Module, pixels: Tensor) -> None:
-    """Start the decoder at the mean training image: its bias becomes the logit of each pixel's mean.
+    """Start the decoder at the mean training image: its bias is the logit of each pixel's mean.
 
     Args:
         pixels: training images `[n, 784]`, uint8.
@@ -135,25 +135,35 @@ def train(
             index = index.to(device, non_blocking=True)
             x = as_input(training.pixels[index], settings.binarize, chance["binarisation"])
             losses.append(descend(model, optimizer, x, training.labels[index], chance["latent"]))
-        # Looked at once an epoch: a look at every step would wait for the device each time.
-        sums = {
-            k: torch.stack([one[k] for one in losses]).to("cpu", torch.float64) for k in losses[0]
-        }
-        finite = torch.stack(list(sums.values())).isfinite().all(0)
-        if not finite.all():
-            last = saved.path if history else "none, it was the first epoch"
-            raise NotFinite(
-                f"the loss of {run.model} with {run.latent_dim} latents, seed {run.seed}, is not"
-                f" finite in epoch {epoch + 1}, step {int(finite.int().argmin()) + 1} of {per_epoch}."
-                f" The last good checkpoint: {last}. A train.learning_rate below"
-                f" {settings.learning_rate:g} may help"
-            )
-        n = len(training.labels)
         row = {"epoch": epoch + 1, "learning_rate": rate}
-        row |= {f"train_{name}": value.sum().item() / n for name, value in sums.items()}
-        measured = validate(model, validation, settings, run.seed, device)
-        row |= {f"validation_{name}": value for name, value in measured.items()}
+        for name, mean in epoch_means(losses, len(training.labels), run, epoch, saved.path).items():
+            row[f"train_{name}"] = mean
+        for name, mean in validate(model, validation, settings, run.seed, device).items():
+            row[f"validation_{name}"] = mean
         history.append(row)
         checkpoint.save(saved, model, optimizer, chance, history)
         on_epoch(row)
     return model.eval(), history
+
+
+def epoch_means(
+    losses: list[dict[str, Tensor]], images: int, run: Run, epoch: int, last_good: Path
+) -> Row:
+    """Means over one epoch's images of the sums that `descend` gave for each step.
+
+    They are looked at once an epoch, because a look at every step would wait for the device.
+
+    Raises:
+        NotFinite: naming the first step whose loss is NaN or infinite.
+    """
+    sums = {k: torch.stack([one[k] for one in losses]).to("cpu", torch.float64) for k in losses[0]}
+    finite = torch.stack(list(sums.values())).isfinite().all(0)
+    if not finite.all():
+        step = int(finite.int().argmin()) + 1
+        kept = f"the last good checkpoint is {last_good}" if epoch else "there is no checkpoint yet"
+        raise NotFinite(
+            f"the loss of model {run.model} with {run.latent_dim} latents, seed {run.seed}, is not"
+            f" finite in epoch {epoch + 1}, step {step} of {len(losses)}; {kept}."
+            " A smaller train.learning_rate may help"
+        )
+    return {name: total.sum().item() / images for name, total in sums.items()}

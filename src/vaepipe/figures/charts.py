@@ -56,7 +56,7 @@ def comparison(inputs: Inputs) -> Figure:
     for axis, name in zip(axes.flat, names, strict=False):
         for y, (dim, model) in enumerate(rows):
             shade = colour(model, list(inputs.matrix.models))
-            seeds = runs.query("model == @model and latent_dim == @dim")[name].dropna()
+            seeds = runs[(runs["model"] == model) & (runs["latent_dim"] == dim)][name].dropna()
             axis.plot(seeds, [y] * len(seeds), "o", ms=3, alpha=0.45, color=shade)
             for cell in table.query(
                 "model == @model and latent_dim == @dim and metric == @name"

@@ -14,8 +14,18 @@ from vaepipe.runs import Run
 RAINBOW = plt.get_cmap("rainbow", 10)
 # Ten colours that stay apart for colour-blind readers better than a rainbow (Petroff 2021).
 TEN = plt.matplotlib.colors.ListedColormap(
-    ["#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"]
-    + ["#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"]
+    [
+        "#3f90da",
+        "#ffa90e",
+        "#bd1f01",
+        "#94a4a2",
+        "#832db6",
+        "#a96b59",
+        "#e76300",
+        "#b9ac70",
+        "#717581",
+        "#92dadd",
+    ]
 )
 
 

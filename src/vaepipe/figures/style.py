@@ -4,10 +4,10 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-from matplotlib import pyplot as plt  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
-from vaepipe.figures import COLOURS  # noqa: E402
+from vaepipe.figures import COLOURS
 
 SPARE = ["#CC79A7", "#E69F00", "#56B4E9"]
 

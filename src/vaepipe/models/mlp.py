@@ -1,5 +1,7 @@
 """The network that all models share."""
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -13,7 +15,7 @@ def mlp(widths: list[int], activation: str, generator: torch.Generator) -> nn.Se
     the rest of the program's random state neither changes them nor is changed by them.
     """
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(widths, widths[1:], strict=False):
+    for inputs, outputs in pairwise(widths):
         linear = nn.utils.skip_init(nn.Linear, inputs, outputs)
         nn.init.xavier_uniform_(linear.weight, generator=generator)
         nn.init.zeros_(linear.bias)

@@ -34,7 +34,7 @@ def main() -> None:
         saved = checkpoint.Place(
             results.checkpoint(run), checkpoint.fingerprint(run, settings, manifest)
         )
-        training, validation = training_images(flags.data)
+        training, validation = training_images(flags.data, settings.validation)
         with progress(run, settings.epochs) as on_epoch:
             model, history = train(run, settings, training, validation, device, saved, on_epoch)
         about = {"run": vars(run), "train": vars(settings), "data": manifest}

@@ -8,8 +8,6 @@ from torch import Tensor
 
 from vaepipe.data.idx import read_idx
 
-VALIDATION = 10_000
-
 
 class Images(NamedTuple):
     """Pixels `[n, 784]` and labels `[n]`, both uint8 as in the files."""
@@ -28,14 +26,14 @@ def _read(folder: Path, part: str) -> Images:
     return Images(pixels.flatten(1), labels)
 
 
-def training_images(folder: Path) -> tuple[Images, Images]:
-    """The training and the validation images: all but the last 10,000 of the file, and those.
+def training_images(folder: Path, validation: int) -> tuple[Images, Images]:
+    """The training and the validation images: the last `validation` of the file are the latter.
 
     The rule is fixed so that everybody's validation set is the same; the test set has no part in
     training or in any choice.
     """
     images = _read(folder, "train")
-    cut = len(images.labels) - VALIDATION
+    cut = len(images.labels) - validation
     return Images(*(t[:cut] for t in images)), Images(*(t[cut:] for t in images))
 
 

@@ -78,11 +78,31 @@ class Train:
 
 
 @dataclass(frozen=True)
+class Classify:
+    """How the classifier is trained that judges generated images."""
+
+    epochs: int = _setting("passes over the training images", low=1, high=1000)
+    batch_size: int = _setting("images per step", low=1, high=50_000)
+    learning_rate: float = _setting("Adam's first rate", above=0.0, high=1e9)
+    seed: int = _setting("of its initial weights and its order of images", low=0, high=2**31)
+    device: str = _setting(
+        "auto takes CUDA, then MPS, then the CPU", choices=("auto", "cuda", "mps", "cpu")
+    )
+    threads: int = _setting("CPU threads; another number gives other bits", low=1, high=1024)
+
+
+@dataclass(frozen=True)
 class Evaluate:
     """How one run is measured on the test set."""
 
     importance_samples: int = _setting("K, the number of z per image", low=1, high=10**6)
     chunk: int = _setting("decoded images held in memory at once", low=1, high=10**8)
+    training_images: int = _setting(
+        "first training images, by whose codes digits are told", low=100, high=60_000
+    )
+    generated_images: int = _setting(
+        "decoded draws from the prior that the classifier judges", low=100, high=10**6
+    )
     seed: int = _setting("of the test draw, shared by all runs", low=0, high=2**31)
     device: str = _setting(
         "auto takes CUDA, then MPS, then the CPU", choices=("auto", "cuda", "mps", "cpu")
@@ -114,6 +134,7 @@ class Settings:
     matrix: Matrix
     data: Data
     train: Train
+    classify: Classify
     evaluate: Evaluate
     figures: Figures
     track: Track

@@ -19,6 +19,16 @@ class Images(NamedTuple):
         """The same images with pixels on the device and labels as int64 beside them."""
         return Images(self.pixels.to(device), self.labels.to(device, torch.int64))
 
+    def first(self, n: int) -> "Images":
+        """The first n images."""
+        return Images(self.pixels[:n], self.labels[:n])
+
+
+def duplicates(images: Images, others: Images) -> int:
+    """How many of the images are, pixel by pixel, among the others."""
+    known = {row.tobytes() for row in others.pixels.numpy()}
+    return sum(row.tobytes() in known for row in images.pixels.numpy())
+
 
 def _read(folder: Path, part: str) -> Images:
     pixels = torch.from_numpy(read_idx(folder / f"{part}-images-idx3-ubyte"))

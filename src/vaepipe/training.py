@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -106,28 +107,20 @@ class NotFinite(UserError):
     """The loss became NaN or infinite."""
 
 
-def train(
-    run: Run,
-    settings: Train,
-    training: Images,
-    validation: Images,
-    device: torch.device,
-    saved: checkpoint.Place,
-    on_epoch: Callable[[Row], None] = lambda row: None,
-) -> tuple[nn.Module, list[Row]]:
-    """Train one run, going on from its checkpoint if there is one that fits.
+@dataclass
+class State:
+    """A run between two epochs: all that changes while it is trained."""
 
-    Args:
-        training, validation: images on the CPU; they are moved to the device whole.
-        saved: where the checkpoint of this run is written after every epoch.
-        on_epoch: told the row of each finished epoch.
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    chance: dict[str, torch.Generator]
+    history: list[Row]
 
-    Returns:
-        The trained model and a row per epoch: the rate, and loss and terms on both sets.
 
-    Raises:
-        NotFinite: with model, seed, epoch and step; the last good checkpoint stays.
-    """
+def start(
+    run: Run, settings: Train, training: Images, device: torch.device, saved: checkpoint.Place
+) -> State:
+    """The state a run goes on from: its checkpoint if there is one that fits, or untrained."""
     architecture = Architecture(run.model, run.latent_dim, settings.hidden, settings.activation)
     model = build(architecture, generator(run.seed, "initialisation"))
     set_output_bias(model, training.pixels)
@@ -141,7 +134,33 @@ def train(
         "binarisation": generator(run.seed, "binarisation", device),
         "latent": generator(run.seed, "latent", device),
     }
-    history = checkpoint.load(saved, model, optimizer, chance)
+    return State(model, optimizer, chance, checkpoint.load(saved, model, optimizer, chance))
+
+
+def train(
+    run: Run,
+    settings: Train,
+    training: Images,
+    validation: Images,
+    device: torch.device,
+    saved: checkpoint.Place,
+    on_epoch: Callable[[Row], None] = lambda row: None,
+) -> tuple[nn.Module, list[Row]]:
+    """Train one run, going on from its checkpoint if there is one that fits.
+
+    Args:
+        training, validation: images on the CPU; they are moved to the device whole.
+        saved: where the checkpoint of this run is written between epochs.
+        on_epoch: told the row of each finished epoch.
+
+    Returns:
+        The trained model and a row per epoch: the rate, and loss and terms on both sets.
+
+    Raises:
+        NotFinite: with model, seed, epoch and step; the last good checkpoint stays.
+    """
+    state = start(run, settings, training, device, saved)
+    model, optimizer, chance, history = state.model, state.optimizer, state.chance, state.history
     training, validation = training.to(device), validation.to(device)
     per_epoch = math.ceil(len(training.labels) / settings.batch_size)
 
@@ -162,7 +181,8 @@ def train(
         for name, mean in validate(model, validation, settings, run.seed, device).items():
             row[f"validation_{name}"] = mean
         history.append(row)
-        checkpoint.save(saved, model, optimizer, chance, history)
+        if saved.due():
+            checkpoint.save(saved, model, optimizer, chance, history)
         on_epoch(row)
     return model.eval(), history
 

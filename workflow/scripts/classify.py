@@ -5,7 +5,6 @@ from pathlib import Path
 
 from vaepipe import classifier, params
 from vaepipe.data.dataset import test_images, training_images
-from vaepipe.data.manifest import verify
 from vaepipe.devices import prepare
 from vaepipe.errors import one_message
 from vaepipe.files import write_json
@@ -20,7 +19,6 @@ def main() -> None:
     flags = parser.parse_args()
     settings, results = params.from_flags(params.Classify, flags), Results(flags.results)
 
-    verify(flags.data)
     device = prepare(settings.device, settings.threads)
     training, test = training_images(flags.data, validation=0)[0], test_images(flags.data)
     judge = classifier.train(training, settings, device)

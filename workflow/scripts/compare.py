@@ -25,10 +25,12 @@ def main() -> None:
     flags = parser.parse_args()
     matrix, results = params.from_flags(params.Matrix, flags), Results(flags.results)
 
-    measured = [read_json(results.metrics(run)) for run in runs_of(matrix)]
+    runs = runs_of(matrix)
+    measured = [read_json(results.metrics(run)) for run in runs]
     test, training = test_images(flags.data), training_images(flags.data, validation=0)[0]
     protocol = shared_protocol(measured) | {
         "seeds": list(matrix.seeds),
+        "failed_runs": [run.name for run, r in zip(runs, measured, strict=True) if r["failed"]],
         "test_images_among_training_images": duplicates(test, training),
         "classifier": read_json(results.examination),
     }

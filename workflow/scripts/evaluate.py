@@ -5,7 +5,7 @@ from pathlib import Path
 
 from vaepipe import classifier, params, weights
 from vaepipe.data.dataset import test_images, training_images
-from vaepipe.data.manifest import verify
+from vaepipe.data.manifest import read_manifest
 from vaepipe.devices import prepare
 from vaepipe.errors import one_message
 from vaepipe.evaluation import evaluate
@@ -22,14 +22,16 @@ def main() -> None:
     flags = parser.parse_args()
     settings = params.from_flags(params.Evaluate, flags)
 
-    data = verify(flags.data)
+    data = read_manifest(flags.data)
     device = prepare(settings.device, settings.threads)
     model, note = weights.load(flags.weights)
     binarize = note["train"]["binarize"]
     judge = classifier.load(flags.classifier, device)
     test = test_images(flags.data)
     training = training_images(flags.data, validation=0)[0].first(settings.training_images)
-    metrics = evaluate(model.to(device), test, training, judge, binarize, settings, device)
+    failed, metrics = note.get("failed"), {}
+    if not failed:
+        metrics = evaluate(model.to(device), test, training, judge, binarize, settings, device)
     protocol = {
         "data_set": data["data_set"],
         "split": "test",
@@ -40,7 +42,8 @@ def main() -> None:
         "training_images": settings.training_images,
         "generated_images": settings.generated_images,
     }
-    write_json(flags.out, note["run"] | {"metrics": metrics, "protocol": protocol})
+    result = {"metrics": metrics, "protocol": protocol, "failed": failed}
+    write_json(flags.out, note["run"] | result)
 
 
 if __name__ == "__main__":

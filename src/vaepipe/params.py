@@ -231,12 +231,12 @@ def _kind(section: type | None, key: str) -> Any:
 def _retyped(value: Any, kind: Any) -> Any:
     if isinstance(value, list):
         item = get_args(kind)[0] if get_args(kind) else str
-        return [_retyped(one, item) for one in value]
+        return [one if isinstance(one, list) else _retyped(one, item) for one in value]
     if kind is str or not isinstance(value, str):
         return value
     try:
         return yaml.safe_load(value)
-    except yaml.YAMLError:
+    except (ValueError, RecursionError, yaml.YAMLError):
         return value
 
 

@@ -1,10 +1,12 @@
 """Tables over runs. Seeds are the unit of replication."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 from scipy import stats
+
+from vaepipe.runs import Run
 
 KEYS = ["model", "latent_dim", "seed"]
 
@@ -42,3 +44,22 @@ def comparison_table(metrics: pd.DataFrame) -> pd.DataFrame:
         if group[name].notna().any()
     ]
     return pd.DataFrame(rows)
+
+
+def curves_table(histories: Mapping[Run, pd.DataFrame]) -> pd.DataFrame:
+    """A row per run and epoch: model and latent size in one word (`runs`), seed and losses."""
+    parts = [
+        table[["epoch", "train_loss", "validation_loss"]].assign(
+            runs=f"{run.model}-z{run.latent_dim}", seed=run.seed
+        )
+        for run, table in histories.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def summary(comparison: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """The means for people: five digits of each metric, by model and latent size."""
+    return {
+        f"{model}-z{latent_dim}": {r.metric: float(f"{r.mean:.5g}") for r in rows.itertuples()}
+        for (model, latent_dim), rows in comparison.groupby(["model", "latent_dim"], sort=False)
+    }

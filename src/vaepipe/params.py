@@ -9,12 +9,14 @@ import argparse
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 
 from vaepipe.data.manifest import DATA_SETS
 from vaepipe.errors import UserError
+from vaepipe.files import read_yaml, write_text
 from vaepipe.models import ACTIVATIONS, MODELS
 from vaepipe.runs import Run
 
@@ -228,6 +230,15 @@ def check(params: Any) -> Settings:
     if problems:
         raise UserError("the params can't be used:\n" + "\n".join(f"  {p}" for p in problems))
     return Settings(**{name: _made(cls, params[name]) for name, cls in SECTIONS.items()})
+
+
+def check_file(path: Path, out: Path | None = None) -> Settings:
+    """`check` the values of a params file; write `out`, the same for all that pass."""
+    settings = check(read_yaml(path))
+    if out:
+        # The same text every time: stages that depend on it need not run again.
+        write_text(out, "The params are what src/vaepipe/params.py allows.\n")
+    return settings
 
 
 def add_flags(parser: argparse.ArgumentParser, section: type) -> None:

@@ -1,5 +1,6 @@
 """The names of runs and of their files, in one place."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,6 +64,29 @@ class Results:
     def comparison_table(self) -> Path:
         """Means and intervals over seeds."""
         return self.folder / "comparison.csv"
+
+    @property
+    def curves_table(self) -> Path:
+        """Losses of all runs, a row per run and epoch."""
+        return self.folder / "curves.csv"
+
+    @property
+    def summary(self) -> Path:
+        """The means alone, rounded, for people and for DVC."""
+        return self.folder / "summary.json"
+
+    @property
+    def mlflow(self) -> Path:
+        """The folder of MLflow's store, in the tree that was asked for the results.
+
+        DVC runs a queued experiment in a copy of that tree, and names the tree in DVC_ROOT.
+        """
+        return Path(os.path.relpath(Path(os.environ.get("DVC_ROOT", ".")) / self.folder))
+
+    @property
+    def digest(self) -> Path:
+        """SHA-256 of every deterministic result."""
+        return self.folder / "digest.json"
 
     def figure(self, name: str) -> Path:
         """A figure over runs, by its name, or a run's own figure, by the run's."""

@@ -1,12 +1,14 @@
-"""Put the metrics of all runs into one table, and their means and intervals into another."""
+"""Put the metrics and the losses of all runs into tables, with means and intervals."""
 
 import argparse
 from pathlib import Path
 
+import pandas as pd
+
 from vaepipe import params
-from vaepipe.comparison import comparison_table, metrics_table
+from vaepipe.comparison import comparison_table, curves_table, metrics_table, summary
 from vaepipe.errors import one_message
-from vaepipe.files import read_json, write_text
+from vaepipe.files import read_json, write_json, write_text
 from vaepipe.runs import Results, runs_of
 
 
@@ -19,7 +21,11 @@ def main() -> None:
 
     table = metrics_table(read_json(results.metrics(run)) for run in runs)
     write_text(results.metrics_table, table.to_csv(index=False))
-    write_text(results.comparison_table, comparison_table(table).to_csv(index=False))
+    comparison = comparison_table(table)
+    write_text(results.comparison_table, comparison.to_csv(index=False))
+    write_json(results.summary, summary(comparison))
+    curves = curves_table({run: pd.read_csv(results.history(run)) for run in runs})
+    write_text(results.curves_table, curves.to_csv(index=False))
 
 
 if __name__ == "__main__":

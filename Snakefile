@@ -40,7 +40,12 @@ RUN = "{model}-z{latent_dim}-s{seed}"
 RUNS = [run.name for run in runs_of(settings.matrix)]
 DATA = f"data/{settings.data.name}"
 DATA_FILES = [f"{DATA}/{name}" for name in (*FILES, MANIFEST)]
-TABLES = ["results/metrics.csv", "results/comparison.csv"]
+TABLES = [
+    "results/metrics.csv",
+    "results/comparison.csv",
+    "results/differences.csv",
+    "results/protocol.json",
+]
 SUMMARY = "results/summary.json"
 CURVES = "results/curves.csv"
 FIGURES = [f"results/figures/{name}.png" for name in NAMES]
@@ -120,11 +125,29 @@ rule train:
         f" --data {quote(DATA)} --results results"
 
 
+rule classify:
+    input:
+        code("classify"),
+        DATA_FILES,
+    output:
+        "results/classifier.safetensors",
+        "results/classifier.json",
+    threads: settings.classify.threads
+    resources:
+        gpu=GPU,
+    params:
+        classify=flags("classify"),
+    shell:
+        "python workflow/scripts/classify.py {params.classify}"
+        f" --data {quote(DATA)} --results results"
+
+
 rule evaluate:
     input:
         code("evaluate"),
         DATA_FILES,
         weights=f"results/models/{RUN}.safetensors",
+        classifier="results/classifier.safetensors",
     output:
         f"results/metrics/{RUN}.json",
     threads: settings.evaluate.threads
@@ -133,15 +156,18 @@ rule evaluate:
     params:
         evaluate=flags("evaluate"),
     shell:
-        "python workflow/scripts/evaluate.py --weights {input.weights} {params.evaluate}"
+        "python workflow/scripts/evaluate.py --weights {input.weights}"
+        " --classifier {input.classifier} {params.evaluate}"
         f" --data {quote(DATA)} --out {{output}}"
 
 
 rule compare:
     input:
         code("compare"),
+        DATA_FILES,
         of_runs("results/metrics/{run}.json"),
         of_runs("results/history/{run}.csv"),
+        "results/classifier.json",
     output:
         TABLES,
         SUMMARY,
@@ -149,7 +175,8 @@ rule compare:
     params:
         matrix=flags("matrix"),
     shell:
-        "python workflow/scripts/compare.py {params.matrix} --results results"
+        "python workflow/scripts/compare.py {params.matrix}"
+        f" --data {quote(DATA)} --results results"
 
 
 rule figures:
@@ -197,6 +224,8 @@ rule digest:
     input:
         code("digest"),
         DATA_FILES,
+        "results/classifier.safetensors",
+        "results/classifier.json",
         of_runs("results/models/{run}.safetensors"),
         of_runs("results/history/{run}.csv"),
         of_runs("results/metrics/{run}.json"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -83,6 +84,17 @@ def run_in(tree: Path, *words: str, **environment: str) -> subprocess.CompletedP
     """Run a command in a copied tree, with that tree's own code; its output is kept as text."""
     whole = environment_of(tree) | environment
     return subprocess.run(words, cwd=tree, env=whole, capture_output=True, text=True)
+
+
+def stage_command(tree: Path, script: str, **changed: object) -> list[str]:
+    """The command of a stage's first job as Snakemake would run it, with some flags changed."""
+    text = run_in(tree, "snakemake", "-n", "-p", "-F").stdout
+    start = f"python workflow/scripts/{script}.py "
+    line = min(line for line in text.splitlines() if start in line)
+    words = shlex.split(line[line.index(start) :])
+    for name, value in changed.items():
+        words[words.index(f"--{name}") + 1] = str(value)
+    return words
 
 
 @pytest.fixture(scope="session")

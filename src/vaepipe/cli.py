@@ -6,16 +6,11 @@ from pathlib import Path
 from vaepipe import params
 from vaepipe.errors import one_message
 from vaepipe.files import write_text
-from vaepipe.runs import runs_of
 
 
 def check(flags: argparse.Namespace) -> None:
     """Check a params file."""
-    settings = params.check_file(flags.params, flags.out)
-    if flags.results:
-        from vaepipe.drivers import set_aside
-
-        set_aside(flags.results, runs_of(settings.matrix))
+    params.check_file(flags.params)
 
 
 def preset(flags: argparse.Namespace) -> None:
@@ -58,12 +53,7 @@ def main() -> None:
         made.set_defaults(run=run)
         return made
 
-    checking = command(check)
-    checking.add_argument("params", type=Path, help="the params file")
-    checking.add_argument("--out", type=Path, help="a file that is written if all is well")
-    checking.add_argument(
-        "--results", type=Path, help="folder whose results of other runs are set aside"
-    )
+    command(check).add_argument("params", type=Path, help="the params file")
     command(preset).add_argument("name", help="of a file in params/, such as smoke")
     command(handover).add_argument("to", choices=["dvc", "snakemake"], help="who is to go on")
     command(pull)

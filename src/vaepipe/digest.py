@@ -29,12 +29,20 @@ def deterministic_files(matrix: Matrix, data: Path, results: Results) -> list[Pa
             results.figure(run.name),
         )
     ]
-    tables = [results.metrics_table, results.comparison_table]
-    tables += [results.summary, results.curves_table]
+    of_all = [
+        results.classifier,
+        results.examination,
+        results.metrics_table,
+        results.comparison_table,
+        results.differences_table,
+        results.protocol,
+        results.summary,
+        results.curves_table,
+    ]
     return [
         *(data / name for name in (*FILES, MANIFEST)),
         *of_runs,
-        *tables,
+        *of_all,
         *map(results.figure, NAMES),
     ]
 

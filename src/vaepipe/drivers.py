@@ -5,7 +5,6 @@ No stage needs this module.
 
 import atexit
 import json
-import re
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -14,12 +13,9 @@ from typing import Any
 
 from vaepipe import params
 from vaepipe.errors import UserError
-from vaepipe.runs import Run, runs_of
 
 # MLflow's store is no part of a version, so what names its runs is made anew in every tree.
 LOCAL_STAGES = ("track", "report")
-RUN = re.compile(r"[a-z0-9]+-z\d+-s\d+")
-FOLDERS_OF_RUNS = {"models", "history", "timing", "metrics", "figures"}
 
 
 def keep_dvc_out(root: Path) -> None:
@@ -74,7 +70,7 @@ def hand_to_dvc(root: Path) -> str:
     Raises:
         UserError: the results are not, all of them, those that Snakemake made of params.yaml.
     """
-    settings = params.check_file(root / "params.yaml")
+    params.check_file(root / "params.yaml")
     outdated, foreign = snakemake_view(root)
     if outdated:
         raise UserError(
@@ -88,8 +84,8 @@ def hand_to_dvc(root: Path) -> str:
             f"Snakemake has no record of how {_some(foreign)} came about, so nobody knows whether"
             " params.yaml belongs to it. `dvc status` says whether DVC made it"
         )
-    set_aside(root / "results", runs_of(settings.matrix))
-    params.check_file(root / "params.yaml", root / "results/params.checked")
+    # Its one stage more than Snakemake has: it writes nothing that depends on the params.
+    _dvc(root, "repro", "--single-item", "--force", "check")
     _dvc(root, "commit", "--force")
     if changed := dvc_status(root):
         raise UserError(f"DVC still finds changes in {_some(changed)}: see `dvc status`")
@@ -143,22 +139,6 @@ def pull(root: Path) -> str:
         )
     _dvc(root, "checkout")
     return hand_to_snakemake(root)
-
-
-def set_aside(results: Path, runs: list[Run]) -> None:
-    """Move the results of all other runs to `aside/`, with a message.
-
-    DVC's later stages depend on whole folders: what another matrix left in them would be part of
-    this version, but of no other tree that checks it out.
-    """
-    names = {run.name for run in runs}
-    for path in sorted(results.glob("*/*")):
-        folder, run = path.parent.name, path.name.partition(".")[0]
-        if folder in FOLDERS_OF_RUNS and RUN.fullmatch(run) and run not in names:
-            place = results / "aside" / folder / path.name
-            place.parent.mkdir(parents=True, exist_ok=True)
-            path.replace(place)
-            print(f"set aside, of no run in the params: {place}", file=sys.stderr)
 
 
 def snakemake_view(root: Path) -> tuple[list[str], list[str]]:

@@ -20,6 +20,7 @@ from vaepipe.versions import Version, earlier, git, read_version
 
 CODE = ("src", "workflow", "Snakefile", "dvc.yaml", "requirements.lock", "pyproject.toml")
 KEYS = ["model", "latent_dim", "metric"]
+SIDES = ("old", "new", "moved")
 WIDTH = 900  # pixels of a figure that stands beside another
 
 Change = tuple[str, Any, Any]
@@ -171,14 +172,13 @@ def text(diff: Diff) -> str:
     parts.append("\n".join(["Code, lines", *(lines or ["  no change"])]))
     table = pd.DataFrame(
         {
-            "model": diff.metrics["model"],
-            "latents": diff.metrics["latent_dim"],
-            "metric": diff.metrics["metric"],
-            "old": [_mean(m, h) for m, h in diff.metrics[["mean_old", "half_old"]].to_numpy()],
-            "new": [_mean(m, h) for m, h in diff.metrics[["mean_new", "half_new"]].to_numpy()],
-            "moved": [_mean(m, h, "+") for m, h in diff.metrics[["moved", "half"]].to_numpy()],
-            "": diff.metrics["verdict"],
+            "model": row["model"],
+            "latents": row["latent_dim"],
+            "metric": row["metric"],
+            **{side: mean(row, side) for side in SIDES},
+            "": row["verdict"],
         }
+        for row in diff.metrics.to_dict("records")
     )
     parts.append(f"Metrics, mean ± 95 % over seeds\n{table.to_string(index=False)}")
     changed = ", ".join(name for name, *_ in diff.figures) or "none"
@@ -204,10 +204,15 @@ def _shown(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _mean(mean: float, half: float, sign: str = "") -> str:
-    if math.isnan(mean):
+def mean(row: Mapping[str, Any], side: str) -> str:
+    """A mean of a row of `moves`, or its move, with half its interval, as people read them."""
+    metric = METRICS.get(row["metric"])
+    digits = metric.digits if metric else 2
+    name, sign = ("", "+") if side == "moved" else (f"_{side}", "")
+    value, half = row["moved" if sign else f"mean{name}"], row[f"half{name}"]
+    if math.isnan(value):
         return "–"
-    return f"{mean:{sign},.2f}" + ("" if math.isnan(half) else f" ± {half:,.2f}")
+    return f"{value:{sign},.{digits}f}" + ("" if math.isnan(half) else f" ± {half:,.{digits}f}")
 
 
 def _small(png: bytes | None) -> str | None:
@@ -230,7 +235,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"shown": _shown, "small": _small}
-    environment.globals |= {"mean": _mean, "title": title, "sections": sections, "METRICS": METRICS}
+    environment.globals |= {"mean": mean, "title": title, "sections": sections, "METRICS": METRICS}
     return environment
 
 

@@ -9,12 +9,14 @@ import argparse
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 
 from vaepipe.data.manifest import DATA_SETS
 from vaepipe.errors import UserError
+from vaepipe.files import read_yaml
 from vaepipe.models import ACTIVATIONS, MODELS
 from vaepipe.runs import Run
 
@@ -257,6 +259,11 @@ def check(params: Any) -> Settings:
     if problems:
         raise UserError("the params can't be used:\n" + "\n".join(f"  {p}" for p in problems))
     return Settings(**{name: _made(cls, params[name]) for name, cls in SECTIONS.items()})
+
+
+def check_file(path: Path) -> Settings:
+    """`check` the values of a params file."""
+    return check(read_yaml(path))
 
 
 def add_flags(parser: argparse.ArgumentParser, section: type) -> None:

@@ -16,6 +16,10 @@ from vaepipe.runs import runs_of
 min_version("9.10")
 
 
+# Runs in MLflow say which driver made them.
+shell.prefix("export VAEPIPE_DRIVER=snakemake; ")
+
+
 configfile: "params.yaml"
 
 
@@ -69,6 +73,7 @@ wildcard_constraints:
 rule all:
     input:
         "results/report.html",
+        "results/published.json",
 
 
 rule download:
@@ -192,3 +197,14 @@ rule report:
     shell:
         "python workflow/scripts/report.py {params.matrix}"
         f" --data {quote(DATA)} --results results --out {{output}}"
+
+
+rule publish:
+    input:
+        code("publish"),
+        "results/mlflow.json",
+        "results/report.html",
+    output:
+        "results/published.json",
+    shell:
+        "python workflow/scripts/publish.py --results results --out {output}"

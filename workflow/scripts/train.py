@@ -14,6 +14,7 @@ from vaepipe.files import locked, write_json, write_text
 from vaepipe.progress import progress
 from vaepipe.provenance import Stopwatch, device_name, versions
 from vaepipe.runs import Results
+from vaepipe.tracking.live import streaming
 from vaepipe.training import train
 
 
@@ -35,9 +36,14 @@ def main() -> None:
             results.checkpoint(run), checkpoint.fingerprint(run, settings, manifest)
         )
         training, validation = training_images(flags.data)
-        with progress(run, settings.epochs) as on_epoch:
-            model, history = train(run, settings, training, validation, device, saved, on_epoch)
         about = {"run": vars(run), "train": vars(settings), "data": manifest}
+        with progress(run.name, settings.epochs) as show, streaming(results, about) as send:
+
+            def on_epoch(row: dict[str, float]) -> None:
+                show(row)
+                send(row)
+
+            model, history = train(run, settings, training, validation, device, saved, on_epoch)
         weights.save(results.model(run), model, about)
         write_text(results.history(run), pd.DataFrame(history).to_csv(index=False))
         cost = watch.read() | {"device": device_name(device), "versions": versions()}

@@ -6,7 +6,7 @@ from pathlib import Path
 from vaepipe.errors import one_message
 from vaepipe.files import write_json
 from vaepipe.runs import Results
-from vaepipe.tracking.publish import attach_report
+from vaepipe.tracking.attach import attach_report
 
 
 def main() -> None:

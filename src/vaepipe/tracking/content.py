@@ -70,7 +70,7 @@ def of_run(run: Run, results: Results) -> Content:
     return Content(
         name=run.name,
         digest=digest(map(sha256, files)),
-        tags=run_tags(run, note["data"]),
+        tags=run_tags(run, note["data"]) | ({"failed": note["failed"]} if failed(note) else {}),
         artifacts={files[1]: "", files[2]: ""},
         figures={results.figure(run.name): "figures"},
         params=run_params(run, note["train"]) | evaluation_params(measured["protocol"]),
@@ -79,6 +79,11 @@ def of_run(run: Run, results: Results) -> Content:
         weights=files[0],
         training=training_digest(note),
     )
+
+
+def failed(note: Mapping[str, Any]) -> bool:
+    """Whether training did not come to its end; the note says why."""
+    return bool(note.get("failed"))
 
 
 def evaluation_params(protocol: Mapping[str, Any]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from mlflow.entities import Run as MlflowRun
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
 from vaepipe.figures import NAMES
-from vaepipe.files import locked, read_json, sha256
+from vaepipe.files import locked, sha256
 from vaepipe.params import Matrix
 from vaepipe.runs import Results, runs_of
 from vaepipe.tracking.content import Content, common_tags, of_run
@@ -66,31 +66,22 @@ def track(matrix: Matrix, experiment: str, results: Results) -> dict[str, Any]:
         }
 
 
-def attach_report(results: Results) -> dict[str, str]:
-    """Add the report to the run of the comparison that `track` made, in place of an earlier one.
-
-    Raises:
-        UserError: the store can't be used.
-    """
-    uri, tracked = store_uri(results), read_json(results.folder / "mlflow.json")
-    report = results.folder / "report.html"
-    with usable(uri):
-        client = mlflow.MlflowClient(uri)
-        client.log_artifact(tracked["comparison"], str(report))
-        client.set_tag(tracked["comparison"], "report_digest", sha256(report))
-    return {"comparison": tracked["comparison"], "report_digest": sha256(report)}
-
-
 def links(experiment_id: str, ids: dict[str, str]) -> str:
     """Markdown that leads from the comparison to its runs within MLflow's UI."""
     lines = [f"- [{name}](#/experiments/{experiment_id}/runs/{i})" for name, i in ids.items()]
     return "\n".join(["The runs of this comparison:", "", *lines])
 
 
+def is_whole(run: MlflowRun) -> bool:
+    """Whether all of a run is there; one whose training failed is whole with that said."""
+    failed = run.info.status == "FAILED" and "failed" in run.data.tags
+    return run.info.status == "FINISHED" or failed
+
+
 def unfinished(store: Store) -> list[MlflowRun]:
     """What this results folder began in the store and did not finish."""
     mine = f"tags.writer = '{store.writer}' and attributes.status != 'FINISHED'"
-    return list(store.client.search_runs([store.experiment_id], mine))
+    return [r for r in store.client.search_runs([store.experiment_id], mine) if not is_whole(r)]
 
 
 def publish(
@@ -108,9 +99,13 @@ def publish(
         return whole[0].info.run_id
 
     tags = tags | content.tags | {"digest": content.digest, "writer": store.writer}
-    run_id = (streamed or create(store, content.name, tags)).info.run_id
+    if streamed:
+        run_id = streamed.info.run_id
+        store.client.update_run(run_id, status="RUNNING")
+    else:
+        run_id = create(store, content.name, tags)
     fill(store, run_id, content, tags, logged_points(store, streamed) if streamed else {})
-    store.client.set_terminated(run_id, "FINISHED")
+    store.client.set_terminated(run_id, "FAILED" if "failed" in content.tags else "FINISHED")
     print(f"logged {content.name} to MLflow as {run_id}", file=sys.stderr)
     # Another writer may have published the same results meanwhile: who finished first stays.
     first, *later = finished(store, content)
@@ -119,18 +114,15 @@ def publish(
     return first.info.run_id
 
 
-def create(store: Store, name: str, tags: dict[str, str]) -> MlflowRun:
-    """A new run; it is `RUNNING` until someone says that it is whole."""
-    return store.client.create_run(store.experiment_id, run_name=name, tags=tags)
+def create(store: Store, name: str, tags: dict[str, str]) -> str:
+    """Make a run and give its id; it is `RUNNING` until someone says that it is whole."""
+    return store.client.create_run(store.experiment_id, run_name=name, tags=tags).info.run_id
 
 
 def finished(store: Store, content: Content) -> list[MlflowRun]:
     """The whole runs with these results, the first to be finished first."""
-    same = (
-        f"tags.digest = '{content.digest}' and tags.`mlflow.runName` = '{content.name}'"
-        " and attributes.status = 'FINISHED'"
-    )
-    found = store.client.search_runs([store.experiment_id], same)
+    same = f"tags.digest = '{content.digest}' and tags.`mlflow.runName` = '{content.name}'"
+    found = filter(is_whole, store.client.search_runs([store.experiment_id], same))
     return sorted(found, key=lambda run: (run.info.end_time, run.info.run_id))
 
 

@@ -14,7 +14,7 @@ from safetensors import safe_open
 
 from vaepipe import weights
 from vaepipe.runs import Results, Run
-from vaepipe.tracking.content import history_rows
+from vaepipe.tracking.content import failed, history_rows
 from vaepipe.tracking.models import models_of
 from vaepipe.tracking.names import DIGITS, data_digest
 from vaepipe.tracking.store import Store
@@ -23,11 +23,15 @@ from vaepipe.tracking.store import Store
 def register(store: Store, run: Run, run_id: str, results: Results) -> None:
     """Make a version of the run's model unless one has its weights, and compare it once.
 
+    A run that failed is no candidate.
+
     Alias `champion` is the best of all latent sizes, `champion-z20` the best of that size. A
     version is compared once, so that an alias which people moved by hand stays where it is.
     """
     path, client = results.model(run), store.client
     note = weights.read_note(path)
+    if failed(note):
+        return
     name, sha = registered_name(note), weights_digest(path)
     found = client.search_model_versions(f"name = '{name}' and tags.weights_digest = '{sha}'")
     if any(version.tags.get("compared") for version in found):

@@ -10,7 +10,7 @@ UV_VERSION := 0.13.9
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report repro smoke test lint ui lock clean
+.PHONY: help setup report repro smoke track ui test lint lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,13 @@ repro: $(READY)  ## the same with DVC, which checks only the form of params.yaml
 
 smoke: $(READY)  ## run the whole graph in under a minute, on little training
 	snakemake --cores $(CORES) --configfile params/smoke.yaml
+
+track: $(READY)  ## publish the results to MLflow again, such as after its database was deleted
+	snakemake --cores $(CORES) --forcerun track
+
+PORT ?= 5000
+ui: $(READY)  ## MLflow's UI on the loopback address, with links to the comparison
+	vaepipe ui --port $(PORT)
 
 test: $(READY)  ## run all tests
 	python -m pytest

@@ -68,3 +68,12 @@ def smoke_tree(tmp_path_factory, mnist_folder) -> Path:
     done = run_in(tree, "snakemake", "--cores", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     return tree
+
+
+@pytest.fixture(scope="session")
+def schema(tmp_path_factory) -> Path:
+    """An MLflow database without a run: making the schema takes seconds, copying it does not."""
+    path = tmp_path_factory.mktemp("schema") / "mlflow.db"
+    code = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments()"
+    subprocess.run([sys.executable, "-c", code, f"sqlite:///{path}"], check=True, cwd=path.parent)
+    return path

@@ -1,5 +1,6 @@
 """What MLflow is told of a run, out of the run's files."""
 
+import csv
 import json
 import os
 import time
@@ -8,11 +9,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from mlflow.entities import Dataset, Metric
 
 from vaepipe import __version__, weights
 from vaepipe.files import read_json, sha256
+from vaepipe.metrics import METRICS
 from vaepipe.params import Evaluate
 from vaepipe.provenance import git_state
 from vaepipe.runs import Results, Run
@@ -74,7 +75,8 @@ def of_run(run: Run, results: Results) -> Content:
         artifacts={files[1]: "", files[2]: ""},
         figures={results.figure(run.name): "figures"},
         params=run_params(run, note["train"]) | evaluation_params(measured["protocol"]),
-        metrics=history_metrics(history_rows(files[1])) + test_metrics(measured["metrics"]),
+        # In this order, because the UI's compare page begins with the first metric.
+        metrics=test_metrics(measured["metrics"]) + history_metrics(history_rows(files[1])),
         data=data_set(note["data"]),
         weights=files[0],
         training=training_digest(note),
@@ -94,14 +96,17 @@ def evaluation_params(protocol: Mapping[str, Any]) -> dict[str, str]:
 
 
 def history_rows(path: Path) -> list[dict[str, float]]:
-    """The epochs of a history file, to the bit as training wrote them."""
-    return pd.read_csv(path, float_precision="round_trip").to_dict("records")
+    """The epochs of a history file, to the bit as training wrote them; empty cells are left out."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
 
 
 def test_metrics(metrics: Mapping[str, float]) -> list[Metric]:
     """The metrics of the test set and their standard errors as `test/neg_elbo` and so on."""
     now = int(time.time() * 1000)
-    return [Metric(f"test/{name}", float(value), now, 0) for name, value in metrics.items()]
+    place = {name: i for i, m in enumerate(METRICS) for name in (m, f"{m}_sem")}
+    names = sorted(metrics, key=lambda name: place.get(name, len(place)))
+    return [Metric(f"test/{name}", float(metrics[name]), now, 0) for name in names]
 
 
 def data_set(manifest: Mapping[str, Any]) -> Dataset:

@@ -60,6 +60,9 @@ def history_metrics(rows: Iterable[Mapping[str, float]]) -> list[Metric]:
 
 
 def slashed(column: str) -> str:
-    """`train_loss` as `train/loss`: the slash gives a metric its section in MLflow's charts."""
+    """`validation_loss` as `validation/loss`, `learning_rate` as `train/learning_rate`.
+
+    The slash gives a metric its section in MLflow's charts.
+    """
     part, _, rest = column.partition("_")
-    return f"{part}/{rest}" if part in ("train", "validation") else column
+    return f"{part}/{rest}" if part in ("train", "validation") else f"train/{column}"

@@ -1,7 +1,7 @@
 """Texts and addresses of a store without the passwords in them."""
 
 import re
-from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, unquote_plus, urlsplit, urlunsplit
 
 SECRET = re.compile(r"pass|pwd|secret|token|key", re.IGNORECASE)
 HIDDEN = "***"
@@ -24,8 +24,9 @@ def without_secrets(uri: str) -> str:
 def redacted(text: str, uri: str) -> str:
     """The text, such as an error's, with `***` for every secret of the URI, as it stands or not."""
     parts = urlsplit(uri)
-    secrets = {v for k, v in parse_qsl(parts.query) if SECRET.search(k)} | {parts.password or ""}
+    pairs = [pair.partition("=") for pair in parts.query.split("&")]
+    secrets = {v for k, _, v in pairs if SECRET.search(k)} | {parts.password or ""}
     text = text.replace(uri, without_secrets(uri))
-    for secret in {form for s in secrets for form in (s, unquote(s)) if form}:
+    for secret in {form for s in secrets for form in (s, unquote(s), unquote_plus(s)) if form}:
         text = text.replace(secret, HIDDEN)
     return text

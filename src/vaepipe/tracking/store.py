@@ -4,8 +4,9 @@ way."""
 import fcntl
 import logging
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -112,6 +113,9 @@ def exclusively(uri: str) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.with_name(path.name + ".lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
+            # MLflow tries for minutes to open what is not a database.
+            with closing(sqlite3.connect(path)) as database:
+                database.execute("PRAGMA schema_version")
             yield
     elif uri.startswith("postgresql"):
         import sqlalchemy

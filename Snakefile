@@ -25,6 +25,10 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 
 
+# Runs in MLflow say which driver made them.
+shell.prefix("export VAEPIPE_DRIVER=snakemake; ")
+
+
 configfile: "params.yaml"
 
 
@@ -93,6 +97,7 @@ rule all:
     input:
         "results/report.html",
         "results/digest.json",
+        "results/published.json",
 
 
 rule download:
@@ -264,3 +269,14 @@ rule report:
     shell:
         "python workflow/scripts/report.py {params.matrix}"
         f" --data {quote(DATA)} --results results --out {{output}}"
+
+
+rule publish:
+    input:
+        code("publish"),
+        "results/mlflow.json",
+        "results/report.html",
+    output:
+        "results/published.json",
+    shell:
+        "python workflow/scripts/publish.py --results results --out {output}"

@@ -15,7 +15,7 @@ from vaepipe import params
 from vaepipe.errors import UserError
 
 # MLflow's store is no part of a version, so what names its runs is made anew in every tree.
-LOCAL_STAGES = ("track", "report")
+LOCAL_STAGES = ("track", "report", "publish")
 
 
 def keep_dvc_out(root: Path) -> None:

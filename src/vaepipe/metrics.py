@@ -21,3 +21,5 @@ METRICS = {
     "reconstruction_cross_entropy": Metric("Reconstruction cross-entropy", NATS, "lower"),
     "reconstruction_squared_error": Metric("Reconstruction squared error", "per image", "lower"),
 }
+# What the main table and the comparison figure show, where it was measured.
+HEADLINE = ("neg_elbo", "rate", "distortion", "nll", "reconstruction_cross_entropy")

@@ -17,9 +17,9 @@ from vaepipe.figures.style import (
 from vaepipe.randomness import generator
 from vaepipe.runs import Run
 
-SAMPLE_ROWS = 6
+SAMPLE_ROWS = 5
 PAIRS = ((2, 7), (0, 4))  # digits between which codes are interpolated
-SIDE = 13  # images along each side of the manifold
+SIDE = 11  # images along each side of the manifold
 GIVEN = 3  # the digit that a conditional model is asked for in the manifold
 
 

@@ -10,7 +10,7 @@ UV_VERSION := 0.13.9
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report smoke test lint ui lock clean
+.PHONY: help setup report repro smoke test lint ui lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ $(READY): requirements.lock pyproject.toml
 report: $(READY)  ## run the whole pipeline and say where the report is
 	snakemake --cores $(CORES)
 	@echo "The report is $(CURDIR)/results/report.html"
+
+repro: $(READY)  ## the same with DVC, which checks only the form of params.yaml by itself
+	vaepipe check params.yaml
+	dvc repro
 
 smoke: $(READY)  ## run the whole graph in under a minute, on little training
 	snakemake --cores $(CORES) --configfile params/smoke.yaml

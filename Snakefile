@@ -11,9 +11,17 @@ from vaepipe import params
 from vaepipe.data.manifest import FILES, MANIFEST
 from vaepipe.errors import UserError
 from vaepipe.figures import NAMES
+from vaepipe.files import read_yaml
 from vaepipe.runs import runs_of
 
 min_version("9.10")
+
+try:
+    read_yaml(
+        Path("params.yaml")
+    )  # Snakemake's own message would not name what is wrong in it
+except UserError as error:
+    raise WorkflowError(str(error)) from None
 
 
 configfile: "params.yaml"

@@ -1,15 +1,70 @@
 """What several test files share."""
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from vaepipe.data.sources import fetch
+
+ROOT = Path(__file__).parents[1]
+AUTHOR = ["-c", "user.name=a test", "-c", "user.email=test@example.org"]
 
 
 @pytest.fixture(scope="session")
 def mnist_folder() -> Path:
     """The repository's own `data/mnist`, fetched if it is not there; never written to by a test."""
-    folder = Path(__file__).parents[1] / "data" / "mnist"
+    folder = ROOT / "data" / "mnist"
     fetch("mnist", folder)
     return folder
+
+
+def copied_tree(folder: Path, mnist: Path) -> Path:
+    """The repository's files as git sees them, in a repository of their own under `folder`.
+
+    The data are put in place, so that no test waits for a mirror, and params.yaml is the smoke
+    preset, so that both drivers run the same small thing.
+    """
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    shutil.copytree(mnist, folder / "data" / "mnist")
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for section, values in yaml.safe_load((ROOT / "params/smoke.yaml").read_text()).items():
+        params[section] |= values
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    for words in (["init", "-q"], ["add", "-A"], [*AUTHOR, "commit", "-qm", "a copy"]):
+        subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def run_in(tree: Path, *words: str, **environment: str) -> subprocess.CompletedProcess:
+    """Run a command in a copied tree, with that tree's own code; its output is kept as text."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    whole = {**os.environ, "PATH": path, "PYTHONPATH": str(tree / "src"), **environment}
+    return subprocess.run(words, cwd=tree, env=whole, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="session")
+def smoke_tree(tmp_path_factory, mnist_folder) -> Path:
+    """A tree in which Snakemake has run the whole graph on the smoke preset.
+
+    Its folder has a space and a letter beyond ASCII in its name. Tests that change results work
+    on a copy.
+    """
+    tree = copied_tree(tmp_path_factory.mktemp("snake") / "smoke trée", mnist_folder)
+    done = run_in(tree, "snakemake", "--cores", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return tree

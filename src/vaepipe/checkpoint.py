@@ -5,7 +5,9 @@ They are safetensors files, because a checkpoint is read back from disk and a pi
 
 import hashlib
 import json
+import math
 import sys
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,13 +20,21 @@ from vaepipe.files import replacing, sha256
 from vaepipe.params import Train
 from vaepipe.runs import Run
 
+SHARE = 0.02  # of the time, at most, that goes into checkpoints
 
-@dataclass(frozen=True)
+
+@dataclass
 class Place:
     """Where a run's checkpoint lies, and the fingerprint of what it belongs to."""
 
     path: Path
     fingerprint: str
+    written: float = -math.inf
+    cost: float = 0.0
+
+    def due(self) -> bool:
+        """Whether enough time has passed for another to keep to `SHARE`; the first is due."""
+        return time.monotonic() - self.written >= self.cost / SHARE
 
 
 def fingerprint(run: Run, settings: Train, data: dict) -> str:
@@ -43,6 +53,7 @@ def save(
     history: list[dict],
 ) -> None:
     """Write model, optimiser, generators and history, whole or not at all."""
+    begun = time.monotonic()
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
@@ -50,6 +61,8 @@ def save(
     note = json.dumps({"fingerprint": place.fingerprint, "history": history})
     with replacing(place.path) as aside:
         save_file({k: v.contiguous() for k, v in tensors.items()}, aside, {"vaepipe": note})
+    place.written = time.monotonic()
+    place.cost = place.written - begun
 
 
 def load(

@@ -3,19 +3,9 @@
 import argparse
 from pathlib import Path
 
-import yaml
-
 from vaepipe import params
-from vaepipe.errors import UserError, one_message
-from vaepipe.files import write_text
-
-
-def read_yaml(path: Path) -> object:
-    """The values of a YAML file; nothing but plain values is read from it."""
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path} can't be read: {error}") from error
+from vaepipe.errors import one_message
+from vaepipe.files import read_yaml, write_text
 
 
 def check(flags: argparse.Namespace) -> None:

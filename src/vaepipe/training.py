@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -88,6 +89,34 @@ class NotFinite(UserError):
     """The loss became NaN or infinite."""
 
 
+@dataclass
+class State:
+    """A run between two epochs: all that changes while it is trained."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    chance: dict[str, torch.Generator]
+    history: list[Row]
+
+
+def start(
+    run: Run, settings: Train, training: Images, device: torch.device, saved: checkpoint.Place
+) -> State:
+    """The state a run goes on from: its checkpoint if there is one that fits, or untrained."""
+    architecture = Architecture(run.model, run.latent_dim, settings.hidden, settings.activation)
+    model = build(architecture, generator(run.seed, "initialisation"))
+    set_output_bias(model, training.pixels)
+    model.to(device).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
+    # The order is drawn on the CPU, where it costs little and is the same for every device.
+    chance = {
+        "order": generator(run.seed, "order"),
+        "binarisation": generator(run.seed, "binarisation", device),
+        "latent": generator(run.seed, "latent", device),
+    }
+    return State(model, optimizer, chance, checkpoint.load(saved, model, optimizer, chance))
+
+
 def train(
     run: Run,
     settings: Train,
@@ -101,7 +130,7 @@ def train(
 
     Args:
         training, validation: images on the CPU; they are moved to the device whole.
-        saved: where the checkpoint of this run is written after every epoch.
+        saved: where the checkpoint of this run is written between epochs.
         on_epoch: told the row of each finished epoch.
 
     Returns:
@@ -110,18 +139,8 @@ def train(
     Raises:
         NotFinite: with model, seed, epoch and step; the last good checkpoint stays.
     """
-    architecture = Architecture(run.model, run.latent_dim, settings.hidden, settings.activation)
-    model = build(architecture, generator(run.seed, "initialisation"))
-    set_output_bias(model, training.pixels)
-    model.to(device).train()
-    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
-    # The order is drawn on the CPU, where it costs little and is the same for every device.
-    chance = {
-        "order": generator(run.seed, "order"),
-        "binarisation": generator(run.seed, "binarisation", device),
-        "latent": generator(run.seed, "latent", device),
-    }
-    history = checkpoint.load(saved, model, optimizer, chance)
+    state = start(run, settings, training, device, saved)
+    model, optimizer, chance, history = state.model, state.optimizer, state.chance, state.history
     training, validation = training.to(device), validation.to(device)
     per_epoch = math.ceil(len(training.labels) / settings.batch_size)
 
@@ -141,7 +160,8 @@ def train(
         for name, mean in validate(model, validation, settings, run.seed, device).items():
             row[f"validation_{name}"] = mean
         history.append(row)
-        checkpoint.save(saved, model, optimizer, chance, history)
+        if saved.due():
+            checkpoint.save(saved, model, optimizer, chance, history)
         on_epoch(row)
     return model.eval(), history
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from vaepipe import params, weights
 from vaepipe.data.dataset import test_images
-from vaepipe.data.manifest import verify
+from vaepipe.data.manifest import read_manifest
 from vaepipe.devices import prepare
 from vaepipe.errors import one_message
 from vaepipe.evaluation import evaluate
@@ -21,11 +21,13 @@ def main() -> None:
     flags = parser.parse_args()
     settings = params.from_flags(params.Evaluate, flags)
 
-    data = verify(flags.data)
+    data = read_manifest(flags.data)
     device = prepare(settings.device, settings.threads)
     model, note = weights.load(flags.weights)
     binarize = note["train"]["binarize"]
-    metrics = evaluate(model.to(device), test_images(flags.data), binarize, settings, device)
+    failed = note.get("failed")
+    images = test_images(flags.data)
+    metrics = {} if failed else evaluate(model.to(device), images, binarize, settings, device)
     protocol = {
         "data_set": data["data_set"],
         "split": "test",
@@ -33,7 +35,8 @@ def main() -> None:
         "importance_samples": settings.importance_samples,
         "evaluation_seed": settings.seed,
     }
-    write_json(flags.out, note["run"] | {"metrics": metrics, "protocol": protocol})
+    result = {"metrics": metrics, "protocol": protocol, "failed": failed}
+    write_json(flags.out, note["run"] | result)
 
 
 if __name__ == "__main__":

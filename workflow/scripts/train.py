@@ -1,20 +1,24 @@
 """Train one run; write its weights, its history and what it cost."""
 
 import argparse
+import sys
 from pathlib import Path
 
 import pandas as pd
 
 from vaepipe import checkpoint, params, weights
 from vaepipe.data.dataset import training_images
-from vaepipe.data.manifest import verify
+from vaepipe.data.manifest import read_manifest
 from vaepipe.devices import prepare
 from vaepipe.errors import one_message
 from vaepipe.files import locked, write_json, write_text
 from vaepipe.progress import progress
 from vaepipe.provenance import Stopwatch, device_name, versions
 from vaepipe.runs import Results
-from vaepipe.training import train
+from vaepipe.training import NotFinite, start, train
+
+# The columns of a history without a row: of a run that failed in its first epoch.
+NO_EPOCH = ["epoch", "learning_rate", "train_loss", "validation_loss"]
 
 
 def main() -> None:
@@ -29,20 +33,29 @@ def main() -> None:
 
     with locked(results.checkpoint(run).with_suffix(".lock"), f"{run.name} is being trained"):
         watch = Stopwatch()
-        manifest = verify(flags.data)
+        manifest = read_manifest(flags.data)
         device = prepare(settings.device, settings.threads)
         saved = checkpoint.Place(
             results.checkpoint(run), checkpoint.fingerprint(run, settings, manifest)
         )
         training, validation = training_images(flags.data)
-        with progress(run, settings.epochs) as on_epoch:
-            model, history = train(run, settings, training, validation, device, saved, on_epoch)
         about = {"run": vars(run), "train": vars(settings), "data": manifest}
+        try:
+            with progress(run.name, settings.epochs) as on_epoch:
+                model, history = train(run, settings, training, validation, device, saved, on_epoch)
+        except NotFinite as error:
+            # A result like any other: the report counts the run as failed, the others go on.
+            print(f"vaepipe: {error}", file=sys.stderr)
+            state = start(run, settings, training, device, saved)
+            model, history = state.model, state.history
+            about["failed"] = str(error)
         weights.save(results.model(run), model, about)
-        write_text(results.history(run), pd.DataFrame(history).to_csv(index=False))
+        table = pd.DataFrame(history, columns=None if history else NO_EPOCH)
+        write_text(results.history(run), table.to_csv(index=False))
         cost = watch.read() | {"device": device_name(device), "versions": versions()}
         write_json(results.timing(run), cost)
-        saved.path.unlink(missing_ok=True)
+        if "failed" not in about:
+            saved.path.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

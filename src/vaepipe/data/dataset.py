@@ -6,7 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vaepipe.data.idx import read_idx
+from vaepipe.data.idx import parse_idx
+from vaepipe.data.manifest import read_verified
 
 VALIDATION = 10_000
 
@@ -23,8 +24,10 @@ class Images(NamedTuple):
 
 
 def _read(folder: Path, part: str) -> Images:
-    pixels = torch.from_numpy(read_idx(folder / f"{part}-images-idx3-ubyte"))
-    labels = torch.from_numpy(read_idx(folder / f"{part}-labels-idx1-ubyte"))
+    names = f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"
+    pixels, labels = (
+        torch.from_numpy(parse_idx(read_verified(folder, n), str(folder / n))) for n in names
+    )
     return Images(pixels.flatten(1), labels)
 
 

@@ -42,6 +42,9 @@ DATA_SETS = {
 }
 
 
+ADVICE = "run the download stage again"
+
+
 def verify(folder: Path, name: str | None = None) -> dict:
     """Check the files of `folder` against its manifest, and return the manifest.
 
@@ -51,11 +54,37 @@ def verify(folder: Path, name: str | None = None) -> dict:
     try:
         return check(Path(folder), name)
     except UserError as error:
-        raise UserError(f"{error}; run the download stage again") from error
+        raise UserError(f"{error}; {ADVICE}") from error
+
+
+def read_verified(folder: Path, file: str) -> bytes:
+    """The content of one file of a data set's folder, which is what its manifest says.
+
+    The bytes that are checked are the bytes that are returned: a file that changes in between can't
+    be trained on. Raises `UserError` naming the file.
+    """
+    digest = read_manifest(folder)["files"][file]["sha256"]
+    path = folder / file
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; {ADVICE}") from error
+    if sha256(data) != digest:
+        raise UserError(f"{path}: checksum differs ({len(data):,} bytes); {ADVICE}")
+    return data
 
 
 def check(folder: Path, name: str | None) -> dict:
     """`verify` without the advice."""
+    manifest = read_manifest(folder, name)
+    digests = {file: manifest["files"][file]["sha256"] for file in FILES}
+    if found := faults(folder, digests):
+        raise UserError("; ".join(found))
+    return manifest
+
+
+def read_manifest(folder: Path, name: str | None = None) -> dict:
+    """The manifest of a data set's folder; a `UserError` where it can't be one."""
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -69,8 +98,6 @@ def check(folder: Path, name: str | None) -> dict:
         raise UserError(f"{folder}: holds {manifest['data_set']}, not {name}")
     if known and digests != known:
         raise UserError(f"{path}: does not name the files of {manifest['data_set']}")
-    if found := faults(folder, digests):
-        raise UserError("; ".join(found))
     return manifest
 
 

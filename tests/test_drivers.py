@@ -1,0 +1,190 @@
+"""Snakemake and DVC must run the same commands on the same files."""
+
+import ast
+import contextlib
+import io
+import shlex
+from pathlib import Path
+
+import pytest
+from dvc.repo import Repo
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import OutputSettings, Quietness, ResourceSettings
+
+from conftest import ROOT, copied_tree, run_in
+from vaepipe import weights
+
+# Snakemake checks the params while it reads the Snakefile, so DVC alone has a stage for it.
+CHECKED = "results/params.checked"
+
+
+def dvc_stages() -> dict[str, tuple[frozenset, frozenset]]:
+    """Inputs and outputs by command, as DVC sees them."""
+    with Repo(str(ROOT)) as repo:
+        return {
+            " ".join(shlex.split(stage.cmd)): (
+                frozenset(d.def_path for d in stage.deps) - {"params.yaml", CHECKED},
+                frozenset(o.def_path for o in stage.outs),
+            )
+            for stage in repo.index.stages
+            if stage.name != "check"
+        }
+
+
+def snakemake_stages() -> dict[str, tuple[frozenset, frozenset]]:
+    """Inputs and outputs by command, as Snakemake sees them."""
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+        flow = api.workflow(ResourceSettings(cores=1), snakefile=ROOT / "Snakefile", workdir=ROOT)
+        with contextlib.redirect_stdout(io.StringIO()):
+            flow.dag().printd3dag()
+        return {
+            " ".join(shlex.split(job.shellcmd)): (
+                frozenset(map(str, job.input)),
+                frozenset(map(str, job.output)),
+            )
+            for job in flow._workflow.dag.jobs
+            if job.shellcmd
+        }
+
+
+def widened(files: frozenset, wanted: frozenset) -> frozenset:
+    """The files, with a folder that DVC names in the place of those that lie in it."""
+    folders = [Path(w) for w in wanted if not Path(w).suffix]
+    return frozenset(
+        next((str(f) for f in folders if f in Path(name).parents), name) for name in files
+    )
+
+
+def test_both_drivers_have_the_same_stages():
+    ours, theirs = snakemake_stages(), dvc_stages()
+    assert sorted(ours) == sorted(theirs)
+    for command, (inputs, outputs) in ours.items():
+        assert widened(outputs, theirs[command][1]) == theirs[command][1], command
+        assert widened(inputs, theirs[command][0]) == theirs[command][0], command
+
+
+# What these do is not in any result: messages, flags, names of files.
+PLUMBING = {"__init__", "errors", "files", "params", "progress", "provenance", "runs", "manifest"}
+
+
+def imported(path: Path) -> set[Path]:
+    """The project's modules that a file imports, directly or through others, less plumbing."""
+    found: set[Path] = set()
+    waiting = [path]
+    while waiting:
+        tree = ast.parse(waiting.pop().read_text())
+        names = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names |= {node.module, *(f"{node.module}.{a.name}" for a in node.names)}
+        for name in names:
+            module = (ROOT / "src" / Path(*name.split("."))).with_suffix(".py")
+            if module.is_file() and module not in found and module.stem not in PLUMBING:
+                found.add(module)
+                waiting.append(module)
+    return found
+
+
+@pytest.mark.parametrize("script", sorted(p.stem for p in ROOT.glob("workflow/scripts/*.py")))
+def test_a_stage_depends_on_all_code_that_makes_its_result(script):
+    with Repo(str(ROOT)) as repo:
+        stage = next(s for s in repo.index.stages if f"/{script}.py" in s.cmd)
+        deps = [ROOT / d.def_path for d in stage.deps]
+    needed = imported(ROOT / f"workflow/scripts/{script}.py")
+    missing = {m for m in needed if not any(d == m or d in m.parents for d in deps)}
+    assert not missing
+
+
+def jobs(done) -> dict[str, int]:
+    """How many jobs of each rule a dry run of Snakemake names."""
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = done.stdout + done.stderr
+    if "Nothing to be done" in text:
+        return {}
+    table = text.split("Job stats:")[1].split("\n\n")[0].splitlines()[3:]
+    counts = {row.split()[0]: int(row.split()[1]) for row in table if row.strip()}
+    return {rule: n for rule, n in counts.items() if rule not in ("all", "total")}
+
+
+def planned(tree: Path, *words: str) -> dict[str, int]:
+    return jobs(run_in(tree, "snakemake", "-n", *words))
+
+
+AFTER_ALL = {"compare": 1, "figures": 1, "track": 1, "report": 1}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ((), {}),
+        (("--config", "figures={dpi: 90}"), {"figures": 1, "track": 1, "report": 1}),
+        (("--config", "matrix={seeds: [0, 7]}"), {"train": 3, "evaluate": 3, **AFTER_ALL}),
+        (("--config", "evaluate={seed: 1}"), {"evaluate": 3, **AFTER_ALL}),
+    ],
+)
+def test_snakemake_runs_only_what_a_change_touches(smoke_tree, words, expected):
+    assert planned(smoke_tree, *words) == expected
+
+
+def test_snakemake_wrote_what_it_promises(smoke_tree):
+    page = (smoke_tree / "results/report.html").read_text()
+    assert "reconstructions" in page
+    assert not list((smoke_tree / "results/checkpoints").glob("*.safetensors"))
+    for name in ("metrics.csv", "comparison.csv", "mlflow.json", "mlflow.db"):
+        assert (smoke_tree / "results" / name).stat().st_size > 0
+
+
+def test_dvc_runs_the_same_graph_and_then_nothing(tmp_path, mnist_folder):
+    tree = copied_tree(tmp_path / "tree", mnist_folder)
+    first = run_in(tree, "dvc", "repro")
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert (tree / "results/report.html").exists()
+    assert "up to date" in run_in(tree, "dvc", "repro").stdout
+
+    params = (tree / "params.yaml").read_text()
+    (tree / "params.yaml").write_text(params.replace("dpi: 80", "dpi: 90"))
+    plan = run_in(tree, "dvc", "repro", "--dry").stdout
+    ran = {line.split("'")[1].split("@")[0] for line in plan.splitlines() if "Running" in line}
+    assert ran & {"train", "evaluate", "compare"} == set()
+    assert "figures" in ran
+
+
+def test_a_killed_driver_leaves_the_run_to_one_process(smoke_tree, tmp_path):
+    """A second training of a run that is being trained is refused, and says by whom."""
+    import fcntl
+
+    lock = tmp_path / "results/checkpoints/ae-z3-s0.lock"
+    lock.parent.mkdir(parents=True)
+    command = train_command(smoke_tree, results=tmp_path / "results")
+    with lock.open("w") as held:
+        held.write("4711")
+        held.flush()
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = run_in(smoke_tree, *command)
+    assert done.returncode == 1
+    assert "4711" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def train_command(tree: Path, results: Path, **changed: str) -> list[str]:
+    """The command that trains the first run of the tree, its results elsewhere."""
+    out = run_in(tree, "snakemake", "-n", "-p", "-R", "train").stdout
+    line = next(line for line in out.splitlines() if "train.py" in line and "--model ae" in line)
+    words = shlex.split(line[line.index("python") :])
+    words[words.index("--results") + 1] = str(results)
+    for name, value in changed.items():
+        words[words.index(f"--{name}") + 1] = value
+    return words
+
+
+def test_a_run_whose_loss_is_not_finite_is_a_result_too(smoke_tree, tmp_path):
+    """It is named, its last good weights are kept, and its metrics say that it failed."""
+    words = train_command(smoke_tree, tmp_path / "results", learning_rate="1e9", activation="relu")
+    done = run_in(smoke_tree, *words)
+    assert done.returncode == 0, done.stderr
+    for part in ("model ae", "3 latents", "seed 0", "epoch 1", "step", "learning_rate"):
+        assert part in done.stderr
+    assert "Traceback" not in done.stderr
+    model, note = weights.load(tmp_path / "results/models/ae-z3-s0.safetensors")
+    assert "not finite" in note["failed"]
+    assert all(p.isfinite().all() for p in model.parameters())

@@ -1,0 +1,105 @@
+"""What every model promises, whatever its name."""
+
+import pytest
+import torch
+
+from vaepipe import weights
+from vaepipe.errors import UserError
+from vaepipe.models import MODELS, Architecture, build
+from vaepipe.randomness import generator
+
+N = 7
+
+
+def made(name: str, latent_dim: int = 3, seed: int = 0, hidden=(16, 8)):
+    return build(Architecture(name, latent_dim, hidden, "silu"), generator(seed, "initialisation"))
+
+
+@pytest.fixture(params=MODELS)
+def model(request):
+    return made(request.param)
+
+
+@pytest.fixture
+def batch():
+    draw = generator(0, "test")
+    return torch.rand(N, 784, generator=draw).round(), torch.arange(N) % 10
+
+
+def test_shapes(model, batch):
+    x, labels = batch
+    codes = model.codes(x, labels)
+    assert codes.shape == (N, 3)
+    assert model.decode(codes, labels).shape == (N, 784)
+    terms = model.terms(x, labels, generator(0, "latent"))
+    assert all(term.shape == (N,) for term in terms.values())
+    assert ("rate" in terms) == model.variational
+    if model.variational:
+        mean, log_var = model.posterior(x, labels)
+        assert mean.shape == log_var.shape == (N, 3)
+        assert torch.equal(mean, codes)
+
+
+def test_only_conditional_models_look_at_the_label(model, batch):
+    x, labels = batch
+    other = (labels + 1) % 10
+    same_code = torch.equal(model.codes(x, labels), model.codes(x, other))
+    z = model.codes(x, labels)
+    same_image = torch.equal(model.decode(z, labels), model.decode(z, other))
+    assert same_code == same_image == (not model.conditional)
+
+
+def test_images_do_not_see_each_other(model, batch):
+    x, labels = batch
+    one = model.codes(x[:1], labels[:1])
+    assert torch.allclose(one, model.codes(x, labels)[:1], atol=1e-5)
+
+
+def test_the_networks_are_matched():
+    """All models have the same hidden layers; only what goes in and out differs."""
+    inner = {name: [p.shape for p in made(name).parameters()] for name in MODELS}
+    inner_shapes = {name: [s for s in shapes if s == (8, 16)] for name, shapes in inner.items()}
+    assert len(set(map(str, inner_shapes.values()))) == 1
+
+
+def test_initial_weights_come_from_the_seed_alone(model):
+    name = model.architecture.model
+    torch.manual_seed(1)
+    same, other = made(name), made(name, seed=1)
+    weight = "decoder.0.weight"
+    assert torch.equal(model.state_dict()[weight], same.state_dict()[weight])
+    assert not torch.equal(model.state_dict()[weight], other.state_dict()[weight])
+
+
+def test_weights_come_back_from_disk(model, batch, tmp_path):
+    x, labels = batch
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    weights.save(first, model, {"seed": 0, "train": {"epochs": 1}})
+    weights.save(second, model, {"train": {"epochs": 1}, "seed": 0})
+    assert first.read_bytes() == second.read_bytes()
+    again, note = weights.load(first)
+    assert note["train"] == {"epochs": 1}
+    assert torch.equal(again.codes(x, labels), model.codes(x, labels))
+
+
+class Bomb:
+    def __reduce__(self):
+        return exec, ("raise SystemExit('code ran')",)
+
+
+def test_what_is_no_model_of_this_project_is_refused(tmp_path):
+    path = tmp_path / "model.safetensors"
+    weights.save(path, made("vae"), {})
+    whole = path.read_bytes()
+    other = tmp_path / "other.safetensors"
+    weights.save(other, made("vae", hidden=(16, 9)), {})
+    swapped = whole.replace(b'"hidden\\": [16, 8]', b'"hidden\\": [16, 9]')
+    torch.save(Bomb(), tmp_path / "pickle")
+    assert swapped != whole
+    for content in (b"", whole[:-100], whole[:50], swapped, (tmp_path / "pickle").read_bytes()):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=r"model\.safetensors"):
+            weights.load(path)
+    path.unlink()
+    with pytest.raises(UserError, match=r"model\.safetensors"):
+        weights.load(path)

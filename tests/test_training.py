@@ -1,0 +1,147 @@
+"""Training: what it minimises, and that it gives the same bits and goes on where it stopped."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from conftest import ROOT
+from vaepipe import checkpoint, params, training
+from vaepipe.data.dataset import VALIDATION, Images, as_input, binarized, training_images
+from vaepipe.files import read_yaml
+from vaepipe.models import MODELS
+from vaepipe.randomness import generator
+from vaepipe.runs import Run
+
+CPU = torch.device("cpu")
+SETTINGS = replace(
+    params.check(read_yaml(ROOT / "params.yaml")).train,
+    hidden=(32,),
+    epochs=2,
+    batch_size=100,
+    device="cpu",
+)
+
+
+@pytest.fixture(scope="module")
+def images(mnist_folder) -> tuple[Images, Images]:
+    """2,000 training and 500 validation images."""
+    first, last = training_images(mnist_folder)
+    return Images(*(t[:2000] for t in first)), Images(*(t[:500] for t in last))
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+def trained(run, images, folder, settings=SETTINGS, on_epoch=lambda row: None):
+    place = checkpoint.Place(folder / f"{run.name}.safetensors", f"{run} {settings}")
+    return training.train(run, settings, *images, CPU, place, on_epoch)
+
+
+def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_the_split_is_the_last_ten_thousand(mnist_folder):
+    first, last = training_images(mnist_folder)
+    assert (len(first.labels), len(last.labels)) == (50_000, VALIDATION)
+    # The first label of the training file and the last, which everybody can look up.
+    assert (first.labels[0], last.labels[-1]) == (5, 8)
+
+
+def test_binarized_pixels_have_the_pixels_mean():
+    pixels = torch.tensor([0, 1, 128, 254, 255], dtype=torch.uint8).repeat(200_000, 1)
+    drawn = binarized(pixels, generator(0, "test"))
+    assert set(drawn.unique().tolist()) == {0.0, 1.0}
+    expected = torch.tensor([0, 1, 128, 254, 255]) / 255
+    error = (expected * (1 - expected) / len(pixels)).sqrt()
+    assert ((drawn.mean(0) - expected).abs() <= 5 * error).all()
+    assert as_input(pixels[:1], "none", generator(0, "test"))[0, 2] == pytest.approx(128 / 255)
+
+
+def test_every_minibatch_is_drawn_afresh():
+    pixels, draw = torch.full((1, 784), 128, dtype=torch.uint8), generator(0, "binarisation")
+    assert not torch.equal(binarized(pixels, draw), binarized(pixels, draw))
+
+
+def test_the_rate_rises_then_falls_to_nothing():
+    settings = replace(SETTINGS, learning_rate=0.01, warmup=0.1, schedule="cosine")
+    rates = [training.learning_rate(step, 100, settings) for step in range(100)]
+    assert rates[:10] == pytest.approx([0.001 * (i + 1) for i in range(10)])
+    assert rates[10] == pytest.approx(0.01)
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert 0 < rates[-1] < 1e-4
+    flat = replace(settings, schedule="constant", warmup=0.0)
+    assert {training.learning_rate(step, 100, flat) for step in range(100)} == {0.01}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_training_lowers_the_loss_and_repeats_itself(name, images, tmp_path):
+    run = Run(name, 3, 0)
+    model, history = trained(run, images, tmp_path / "one")
+    again, history_again = trained(run, images, tmp_path / "two")
+    assert same(model, again)
+    assert history == history_again
+    assert history[-1]["validation_loss"] < history[0]["validation_loss"] < 300
+    terms = [k for k in history[0] if k.startswith("train_") and k != "train_loss"]
+    for row in history:
+        assert row["train_loss"] == pytest.approx(sum(row[t] for t in terms), rel=1e-5)
+    other, _ = trained(Run(name, 3, 1), images, tmp_path / "three")
+    assert not same(model, other)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_run_goes_on_where_it_stopped(name, images, tmp_path):
+    run = Run(name, 3, 0)
+    whole, history = trained(run, images, tmp_path / "whole")
+
+    class Killed(Exception):
+        pass
+
+    def kill(row):
+        raise Killed
+
+    with pytest.raises(Killed):
+        trained(run, images, tmp_path / "cut", on_epoch=kill)
+    seen = []
+    resumed, history_resumed = trained(run, images, tmp_path / "cut", on_epoch=seen.append)
+    assert [row["epoch"] for row in seen] == [2]
+    assert same(whole, resumed)
+    assert history == history_resumed
+
+
+def test_a_checkpoint_that_does_not_fit_is_set_aside(images, tmp_path, capsys):
+    run = Run("vae", 3, 0)
+    trained(run, images, tmp_path)
+    settings = replace(SETTINGS, learning_rate=0.001)
+    fresh, _ = trained(run, images, tmp_path / "fresh", settings)
+    model, _ = trained(run, images, tmp_path, settings)
+    assert "set aside" in capsys.readouterr().err
+    assert list(tmp_path.glob("*.unfit"))
+    assert same(fresh, model)
+    (tmp_path / "vae-z3-s0.safetensors").write_bytes(b"half a file")
+    trained(run, images, tmp_path, settings)
+    assert "can't be read" in capsys.readouterr().err
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_state(
+    images, tmp_path, monkeypatch
+):
+    run, per_epoch = Run("vae", 3, 4), 20
+    rates = {0: 0.001, 1: math.inf}
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "learning_rate", lambda step, *_: rates[step // per_epoch])
+        with pytest.raises(training.NotFinite) as caught:
+            trained(run, images, tmp_path)
+    for part in ("model vae", "3 latents", "seed 4", "epoch 2", "step 2 of 20", "learning_rate"):
+        assert part in str(caught.value)
+
+    monkeypatch.setattr(training, "learning_rate", lambda *_: 0.001)
+    seen = []
+    resumed, _ = trained(run, images, tmp_path, on_epoch=seen.append)
+    assert [row["epoch"] for row in seen] == [2]
+    assert same(resumed, trained(run, images, tmp_path / "whole")[0])

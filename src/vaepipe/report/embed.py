@@ -6,11 +6,13 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from xml.etree import ElementTree
 
 import torch
 from markupsafe import Markup
 from torch import Tensor, nn
 
+SIDES = ("width", "height")
 STEPS = 2**15 - 1  # of a quantised number to either side of zero
 DECODERS_LIMIT = 2_600_000  # characters; larger decoders would make the page too heavy to pass on
 
@@ -28,6 +30,12 @@ def svg_uri(path: Path) -> str:
         "data:image/svg+xml;base64," + b64encode(text.encode()).decode(),
         key=len,
     )
+
+
+def svg_size(path: Path) -> tuple[int, int]:
+    """Width and height of an SVG file in CSS pixels."""
+    box = ElementTree.parse(path).getroot().attrib
+    return tuple(round(float(box[side].removesuffix("pt")) * 96 / 72) for side in SIDES)
 
 
 def script_json(value: Any) -> Markup:
@@ -55,7 +63,7 @@ def _bytes(values: Tensor) -> bytes:
 
 
 def decoder(model: nn.Module) -> list[dict[str, Any]]:
-    """The decoder's linear layers, first to last: weights as integers, a scale a row, and biases."""
+    """The decoder's linear layers, first to last: integer weights, a scale a row, and biases."""
     layers = []
     for linear in (layer for layer in model.decoder if isinstance(layer, nn.Linear)):
         steps, scale = quantised(linear.weight.detach())

@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from vaepipe.figures import COLOURS, DIGIT_COLOURS
 from vaepipe.figures.codes import axis_name, codes_3d, shown_dim, shown_runs
@@ -15,7 +16,7 @@ def explorer(inputs: Inputs) -> dict[str, Any]:
     """What explorer.js draws from, for the runs shown in 3-D.
 
     `models` has a `decoder` each if `decodes` holds; else `why_not` says what is in the way.
-    `error` is the most that quantised weights move any pixel, over the codes and draws from N(0, I).
+    `error` is the most that quantised weights move any pixel, over codes and draws from N(0, I).
     """
     dim = shown_dim(inputs.matrix.latent_dims)
     runs = shown_runs(inputs)
@@ -46,6 +47,13 @@ def explorer(inputs: Inputs) -> dict[str, Any]:
     }
 
 
+def _ranges(codes: Tensor) -> list[list[float]]:
+    """Low and high end of each axis; codes far out would squeeze all others into the middle."""
+    low, high = torch.quantile(codes, torch.tensor([0.002, 0.998]), dim=0)
+    margin = 0.05 * (high - low) + 0.01
+    return torch.stack([low - margin, high + margin], 1).tolist()
+
+
 def _model(inputs: Inputs, run: Run) -> dict[str, Any]:
     model, _ = inputs.trained(run)
     codes, labels = codes_3d(inputs, run, inputs.settings.points)
@@ -57,6 +65,7 @@ def _model(inputs: Inputs, run: Run) -> dict[str, Any]:
         "conditional": model.conditional,
         "variational": model.variational,
         "codes": embed.points(codes),
+        "ranges": _ranges(codes),
         "decoder": embed.decoder(model),
         "error": 0.0,
     }

@@ -55,6 +55,11 @@ def paired_differences(metrics: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def typeset(title: str) -> str:
+    """A metric's title with a minus and a norm sign where the tables have what is on a keyboard."""
+    return title.replace("-E", "−E").replace("||", "‖")
+
+
 @dataclass(frozen=True)
 class Win:
     """A model whose advantage over every other one has an interval without zero.
@@ -121,7 +126,7 @@ def main_table(
     cells = {(c.model, c.latent_dim, c.metric): c for c in comparison.itertuples()}
     cost = {(c.model, c.latent_dim): with_interval(c) for c in seconds.itertuples()}
     groups = []
-    for dim in sorted(comparison["latent_dim"].unique()):
+    for dim in sorted(map(int, comparison["latent_dim"].unique())):
         winners = {name: best(differences, name, dim, conditional) for name in names}
         rows = []
         for model in pd.unique(comparison["model"]):
@@ -131,7 +136,7 @@ def main_table(
                 for c, w in zip(found, winners.values(), strict=True)
             ]
             rows.append({"model": model, "cells": marked, "seconds": cost.get((model, dim))})
-        groups.append({"latent_dim": int(dim), "rows": rows})
+        groups.append({"latent_dim": dim, "rows": rows})
     return {"metrics": [METRICS[name] for name in names], "groups": groups}
 
 
@@ -160,22 +165,25 @@ def verdict(
 def _sentence(
     metric: str, comparison: pd.DataFrame, differences: pd.DataFrame, conditional: set[str]
 ) -> str | None:
-    extreme = {"lower": ("lowest", "below"), "higher": ("highest", "above")}[METRICS[metric].better]
+    extreme, side = {"lower": ("lowest", "below"), "higher": ("highest", "above")}[
+        METRICS[metric].better
+    ]
     parts, ceded = [], False
-    for dim in sorted(comparison["latent_dim"].unique()):
+    for dim in sorted(map(int, comparison["latent_dim"].unique())):
         if win := best(differences, metric, dim, conditional):
-            latents = f"with {dim} latent{'s' * (dim > 1)}"
+            is_whose = f"{'is ' if not parts else ''}the {win.model.upper()}'s"
+            gap = f"{number(win.gap)} {METRICS[metric].unit}" if not parts else number(win.gap)
             parts.append(
-                f"{latents} the {win.model.upper()}, {number(win.gap)} ({number(win.low)} to"
-                f" {number(win.high)}) {extreme[1]} the {win.rival.upper()}"
+                f"with {dim} latent{'s' * (dim > 1)} {is_whose}, {gap} ({number(win.low)} to"
+                f" {number(win.high)}) {side} the {win.rival.upper()}'s"
             )
             ceded |= metric in GIVEN_LABEL and win.model in conditional
     if not parts:
         return None
-    text = f"Of all models, the {extreme[0]} {VERDICT[metric]} has " + "; ".join(parts) + "."
+    text = f"The {extreme} {VERDICT[metric]} " + "; ".join(parts) + "."
     if ceded:
-        text += f" Being told the digit explains at most {LABEL_NATS:.2f} nats of that."
-    return text.replace("-ELBO", "−ELBO")
+        text += f" Being told the digit can explain at most {LABEL_NATS:.2f} nats of a difference."
+    return typeset(text)
 
 
 def seconds_table(timing: dict) -> pd.DataFrame:
@@ -184,7 +192,9 @@ def seconds_table(timing: dict) -> pd.DataFrame:
     Args:
         timing: what the train stage recorded, by run.
     """
-    rows = pd.DataFrame([vars(run) | {"seconds": about["seconds"]} for run, about in timing.items()])
+    rows = pd.DataFrame(
+        [vars(run) | {"seconds": about["seconds"]} for run, about in timing.items()]
+    )
     return pd.DataFrame(
         [
             {"model": model, "latent_dim": dim, **interval(group["seconds"])}

@@ -107,4 +107,6 @@ def captions(folder: Path, names: list[str]) -> dict[str, tuple[str, str]]:
     The first sentence of a caption is its heading.
     """
     texts = {name: " ".join((folder / f"{name}.rst").read_text().split()) for name in names}
-    return {name: tuple(map(str.strip, (text + " ").split(". ", 1))) for name, text in texts.items()}
+    return {
+        name: tuple(map(str.strip, (text + " ").split(". ", 1))) for name, text in texts.items()
+    }

@@ -29,7 +29,7 @@ def comparison(inputs: Inputs) -> Figure:
     """
     table, dims = inputs.comparison, sorted(inputs.matrix.latent_dims)
     names = [name for name in HEADLINE if name in set(table["metric"])]
-    figure, axes = panels(len(names), len(dims), 0.45 + 0.2 * len(inputs.matrix.models))
+    figure, axes = panels(len(names), len(dims), 0.6 + 0.17 * len(inputs.matrix.models))
     for line, name in zip(axes, names, strict=True):
         metric = METRICS[name]
         better = f", {metric.better} is better" if metric.better else ""

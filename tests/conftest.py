@@ -1,9 +1,11 @@
 """What several test files share."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,27 @@ def mnist_folder() -> Path:
     folder = ROOT / "data" / "mnist"
     fetch("mnist", folder)
     return folder
+
+
+# How often the tests of reliability try: 1 in `make test`, more in `make reliability`.
+STRENGTH = int(os.environ.get("VAEPIPE_STRENGTH", "1"))
+TRIED: Counter[str] = Counter()
+
+
+@pytest.fixture
+def record():
+    """Count what a test tried: `record("kills", 3)`; see `pytest_sessionfinish`."""
+
+    def add(what: str, times: int) -> None:
+        TRIED[what] += times
+
+    return add
+
+
+def pytest_sessionfinish():
+    """Write what was tried to the file that VAEPIPE_RECORD names, for docs and report."""
+    if path := os.environ.get("VAEPIPE_RECORD"):
+        Path(path).write_text(json.dumps(TRIED, indent=2, sort_keys=True) + "\n")
 
 
 def copied_tree(folder: Path, mnist: Path) -> Path:
@@ -50,10 +73,15 @@ def copied_tree(folder: Path, mnist: Path) -> Path:
     return folder
 
 
+def environment_of(tree: Path) -> dict[str, str]:
+    """The environment in which a copied tree's own code runs."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(tree / "src")}
+
+
 def run_in(tree: Path, *words: str, **environment: str) -> subprocess.CompletedProcess:
     """Run a command in a copied tree, with that tree's own code; its output is kept as text."""
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    whole = {**os.environ, "PATH": path, "PYTHONPATH": str(tree / "src"), **environment}
+    whole = environment_of(tree) | environment
     return subprocess.run(words, cwd=tree, env=whole, capture_output=True, text=True)
 
 

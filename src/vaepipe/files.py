@@ -21,7 +21,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         UserError: the file system refused; nothing is left under either name.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    # One name for all writers: what a killed one left behind, the next one writes over.
+    aside = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield aside

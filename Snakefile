@@ -153,7 +153,10 @@ rule figures:
         TABLES,
     output:
         [captioned(path, Path(path).stem, "Figures") for path in FIGURES],
-        [captioned(path, "run", "Runs") for path in of_runs("results/figures/{run}.png")],
+        [
+            captioned(path, "run", "Runs")
+            for path in of_runs("results/figures/{run}.png")
+        ],
         VECTORS,
         of_runs("results/figures/{run}.svg"),
     params:

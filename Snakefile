@@ -39,7 +39,12 @@ RUN = "{model}-z{latent_dim}-s{seed}"
 RUNS = [run.name for run in runs_of(settings.matrix)]
 DATA = f"data/{settings.data.name}"
 DATA_FILES = [f"{DATA}/{name}" for name in (*FILES, MANIFEST)]
-TABLES = ["results/metrics.csv", "results/comparison.csv"]
+TABLES = [
+    "results/metrics.csv",
+    "results/comparison.csv",
+    "results/differences.csv",
+    "results/protocol.json",
+]
 FIGURES = [f"results/figures/{name}.png" for name in NAMES]
 VECTORS = [f"results/figures/{name}.svg" for name in NAMES]
 GPU = 1 if glob("/dev/nvidia[0-9]*") else 0
@@ -115,11 +120,29 @@ rule train:
         f" --data {quote(DATA)} --results results"
 
 
+rule classify:
+    input:
+        code("classify"),
+        DATA_FILES,
+    output:
+        "results/classifier.safetensors",
+        "results/classifier.json",
+    threads: settings.classify.threads
+    resources:
+        gpu=GPU,
+    params:
+        classify=flags("classify"),
+    shell:
+        "python workflow/scripts/classify.py {params.classify}"
+        f" --data {quote(DATA)} --results results"
+
+
 rule evaluate:
     input:
         code("evaluate"),
         DATA_FILES,
         weights=f"results/models/{RUN}.safetensors",
+        classifier="results/classifier.safetensors",
     output:
         f"results/metrics/{RUN}.json",
     threads: settings.evaluate.threads
@@ -128,20 +151,24 @@ rule evaluate:
     params:
         evaluate=flags("evaluate"),
     shell:
-        "python workflow/scripts/evaluate.py --weights {input.weights} {params.evaluate}"
+        "python workflow/scripts/evaluate.py --weights {input.weights}"
+        " --classifier {input.classifier} {params.evaluate}"
         f" --data {quote(DATA)} --out {{output}}"
 
 
 rule compare:
     input:
         code("compare"),
+        DATA_FILES,
         of_runs("results/metrics/{run}.json"),
+        "results/classifier.json",
     output:
         TABLES,
     params:
         matrix=flags("matrix"),
     shell:
-        "python workflow/scripts/compare.py {params.matrix} --results results"
+        "python workflow/scripts/compare.py {params.matrix}"
+        f" --data {quote(DATA)} --results results"
 
 
 rule figures:

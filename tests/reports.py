@@ -2,26 +2,30 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
-import torch
 
 from vaepipe import weights
-from vaepipe.comparison import comparison_table, metrics_table
-from vaepipe.data.dataset import Images, test_images
+from vaepipe.comparison import comparison_table, differences_table, metrics_table
 from vaepipe.data.manifest import read_manifest
-from vaepipe.evaluation import evaluate
 from vaepipe.figures.draw import draw_all
 from vaepipe.figures.inputs import read
 from vaepipe.files import read_json, write_json, write_text
+from vaepipe.metrics import METRICS
 from vaepipe.models import Architecture, build
-from vaepipe.params import Evaluate, Figures, Matrix
+from vaepipe.params import Figures, Matrix
 from vaepipe.randomness import generator
 from vaepipe.report.page import render
-from vaepipe.runs import Results, runs_of
+from vaepipe.runs import Results, Run, runs_of
 
 ROOT = Path(__file__).parents[1]
-IMAGES = 200  # test images that these results are measured on
-EVALUATE = Evaluate(importance_samples=3, chunk=600, seed=0, device="cpu", threads=1)
+OF_POSTERIOR = ("neg_elbo", "nll", "nll_marginal", "rate", "distortion", "bits_per_dim")
+
+
+def made_up(run: Run, draw: np.random.Generator) -> dict[str, float]:
+    """Metrics of a run; an AE has none of those that need a posterior."""
+    names = [n for n in METRICS if not (run.model == "ae" and n in (*OF_POSTERIOR, "active_units"))]
+    return {name: 50 + 10 * k + draw.normal() for k, name in enumerate(names)}
 
 
 def made_results(
@@ -34,8 +38,17 @@ def made_results(
 ) -> Results:
     """The files of train, evaluate, compare and track for the matrix, under `folder`."""
     results = Results(folder)
-    test = test_images(data)
-    some = Images(*(t[:IMAGES] for t in test))
+    draw = np.random.default_rng(0)
+    protocol = {
+        "data_set": "mnist",
+        "split": "test",
+        "images": 10_000,
+        "binarize": binarize,
+        "importance_samples": 3,
+        "evaluation_seed": 0,
+        "test_images_among_training_images": 0,
+        "classifier": {"test_accuracy": 98.75, "frechet_floor": 0.5},
+    }
     measured = []
     for run in runs_of(matrix):
         architecture = Architecture(run.model, run.latent_dim, hidden, activation)
@@ -43,16 +56,9 @@ def made_results(
         train = {"hidden": hidden, "activation": activation, "binarize": binarize, "epochs": 2}
         about = {"run": vars(run), "train": train, "data": read_manifest(data)}
         results.model(run).parent.mkdir(parents=True, exist_ok=True)
-        weights.save(results.model(run), model, about)
-        values = evaluate(model.eval(), some, binarize, EVALUATE, torch.device("cpu"))
-        protocol = {
-            "data_set": "mnist",
-            "split": "test",
-            "binarize": binarize,
-            "importance_samples": EVALUATE.importance_samples,
-            "evaluation_seed": EVALUATE.seed,
-        }
-        write_json(results.metrics(run), vars(run) | {"metrics": values, "protocol": protocol})
+        weights.save(results.model(run), model.eval(), about)
+        about = {"metrics": made_up(run, draw), "protocol": protocol, "failed": None}
+        write_json(results.metrics(run), vars(run) | about)
         measured.append(read_json(results.metrics(run)))
         losses = [{"epoch": e, "train_loss": 200 - e, "validation_loss": 201 - e} for e in (1, 2)]
         write_text(results.history(run), pd.DataFrame(losses).to_csv(index=False))
@@ -61,6 +67,8 @@ def made_results(
     table = metrics_table(measured)
     write_text(results.metrics_table, table.to_csv(index=False))
     write_text(results.comparison_table, comparison_table(table).to_csv(index=False))
+    write_text(results.differences_table, differences_table(table).to_csv(index=False))
+    write_json(results.protocol, protocol)
     ids = {run.name: f"{k:032x}" for k, run in enumerate(runs_of(matrix))}
     store = {"tracking_uri": "sqlite:///results/mlflow.db", "experiment_id": "1"}
     write_json(folder / "mlflow.json", store | {"runs": ids, "comparison": "c" * 32})

@@ -54,11 +54,41 @@ class Train:
         " cross-entropy is not a likelihood",
         choices=("dynamic", "none"),
     )
+    reconstruction: str = _setting(
+        "what the AE minimises; VAE and CVAE know cross_entropy alone, their log-likelihood",
+        choices=("cross_entropy", "squared_error"),
+    )
+    importance_samples: int = _setting(
+        "k of the objective of VAE and CVAE: 1 is the ELBO, more the importance-weighted bound",
+        low=1,
+        high=10_000,
+    )
+    validation: int = _setting(
+        "images at the end of the training file that are kept for validation", low=1, high=50_000
+    )
     epochs: int = _setting("passes over the training images", low=1, high=10**6)
     batch_size: int = _setting("images per step", low=1, high=50_000)
     learning_rate: float = _setting("Adam's peak rate", above=0.0, high=1e9)
     warmup: float = _setting("share of the steps in which the rate rises", low=0.0, high=1.0)
-    schedule: str = _setting("of the rate after the warm-up", choices=("cosine", "constant"))
+    schedule: str = _setting(
+        "of the rate after the warm-up; burda: 10^(-i/7) of the peak in stage i of 3^i epochs",
+        choices=("cosine", "constant", "burda"),
+    )
+    adam_epsilon: float = _setting("Adam's epsilon", above=0.0, high=1.0)
+    device: str = _setting(
+        "auto takes CUDA, then MPS, then the CPU", choices=("auto", "cuda", "mps", "cpu")
+    )
+    threads: int = _setting("CPU threads; another number gives other bits", low=1, high=1024)
+
+
+@dataclass(frozen=True)
+class Classify:
+    """How the classifier is trained that judges generated images."""
+
+    epochs: int = _setting("passes over the training images", low=1, high=1000)
+    batch_size: int = _setting("images per step", low=1, high=50_000)
+    learning_rate: float = _setting("Adam's first rate", above=0.0, high=1e9)
+    seed: int = _setting("of its initial weights and its order of images", low=0, high=2**31)
     device: str = _setting(
         "auto takes CUDA, then MPS, then the CPU", choices=("auto", "cuda", "mps", "cpu")
     )
@@ -71,6 +101,12 @@ class Evaluate:
 
     importance_samples: int = _setting("K, the number of z per image", low=1, high=10**6)
     chunk: int = _setting("decoded images held in memory at once", low=1, high=10**8)
+    training_images: int = _setting(
+        "first training images, by whose codes digits are told", low=100, high=60_000
+    )
+    generated_images: int = _setting(
+        "decoded draws from the prior that the classifier judges", low=100, high=10**6
+    )
     seed: int = _setting("of the test draw, shared by all runs", low=0, high=2**31)
     device: str = _setting(
         "auto takes CUDA, then MPS, then the CPU", choices=("auto", "cuda", "mps", "cpu")
@@ -102,6 +138,7 @@ class Settings:
     matrix: Matrix
     data: Data
     train: Train
+    classify: Classify
     evaluate: Evaluate
     figures: Figures
     track: Track

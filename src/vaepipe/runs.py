@@ -55,6 +55,16 @@ class Results:
         return self.folder / "checkpoints" / f"{run.name}.safetensors"
 
     @property
+    def classifier(self) -> Path:
+        """Weights of the classifier that judges generated images, and its reference."""
+        return self.folder / "classifier.safetensors"
+
+    @property
+    def examination(self) -> Path:
+        """The classifier on real test images."""
+        return self.folder / "classifier.json"
+
+    @property
     def metrics_table(self) -> Path:
         """A row per run."""
         return self.folder / "metrics.csv"
@@ -63,6 +73,16 @@ class Results:
     def comparison_table(self) -> Path:
         """Means and intervals over seeds."""
         return self.folder / "comparison.csv"
+
+    @property
+    def differences_table(self) -> Path:
+        """Differences between models, paired by seed."""
+        return self.folder / "differences.csv"
+
+    @property
+    def protocol(self) -> Path:
+        """How everything in the tables was measured."""
+        return self.folder / "protocol.json"
 
     def figure(self, name: str) -> Path:
         """A figure over runs, by its name, or a run's own figure, by the run's."""

@@ -64,7 +64,8 @@ def track(matrix: Matrix, experiment: str, results: Results) -> dict[str, Any]:
             run.name: _log_once(client, experiment_id, run.name, _run_files(run, results), git, run)
             for run in runs_of(matrix)
         }
-        files = [results.metrics_table, results.comparison_table, *map(results.figure, NAMES)]
+        tables = [results.metrics_table, results.comparison_table, results.differences_table]
+        files = [*tables, results.protocol, *map(results.figure, NAMES)]
         comparison = _log_once(client, experiment_id, "comparison", files, git)
     except (MlflowException, OSError) as error:
         reason = str(error).splitlines()[0]

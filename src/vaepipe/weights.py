@@ -26,7 +26,7 @@ def save(path: Path, model: nn.Module, about: dict[str, Any]) -> None:
 
 def read_note(path: Path) -> dict[str, Any]:
     """What `save` wrote beside the weights, without reading the weights."""
-    return _read(path)[0]
+    return read(path)[0]
 
 
 def load(path: Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -35,7 +35,7 @@ def load(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     Raises:
         UserError: the file is missing, not safetensors, or holds another architecture's weights.
     """
-    note, tensors = _read(path, weights=True)
+    note, tensors = read(path, weights=True)
     try:
         a = note["architecture"]
         model = build(Architecture(**a | {"hidden": tuple(a["hidden"])}), torch.Generator())
@@ -48,7 +48,8 @@ def load(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     return model.eval(), note
 
 
-def _read(path: Path, weights: bool = False) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+def read(path: Path, weights: bool = False) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """The note of a file and, if asked for, its tensors by name; a `UserError` if it has none."""
     try:
         with safe_open(path, framework="pt") as file:
             note = json.loads((file.metadata() or {})["vaepipe"])

@@ -38,7 +38,7 @@ def main() -> None:
         saved = checkpoint.Place(
             results.checkpoint(run), checkpoint.fingerprint(run, settings, manifest)
         )
-        training, validation = training_images(flags.data)
+        training, validation = training_images(flags.data, settings.validation)
         about = {"run": vars(run), "train": vars(settings), "data": manifest}
         try:
             with progress(run.name, settings.epochs) as on_epoch:

@@ -9,11 +9,10 @@ from matplotlib.lines import Line2D
 
 from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.style import MARKERS, colour, empty, label, panels, title
+from vaepipe.latents import ACTIVE
 from vaepipe.metrics import HEADLINE, METRICS
 from vaepipe.objectives import gaussian_kl_per_latent
 from vaepipe.runs import Run, runs_of
-
-ACTIVE = 0.01  # variance of the posterior mean above which a latent is in use (Burda et al. 2016)
 
 
 def _model_lines(inputs: Inputs, **style: object) -> list[Line2D]:

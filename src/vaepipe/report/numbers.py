@@ -2,13 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import pandas as pd
 
+from vaepipe import comparison as tables
 from vaepipe.comparison import KEYS, interval
-from vaepipe.metrics import HEADLINE, METRICS
+from vaepipe.metrics import HEADLINE, METRICS, NATS
 
 # Knowing one of ten equally frequent digits is worth at most this many nats:
 # p(x) >= p(y) p(x|y), so -log p(x) <= -log p(x|y) + ln 10.
@@ -16,43 +16,22 @@ LABEL_NATS = math.log(10)
 GIVEN_LABEL = ("neg_elbo", "nll")  # what a conditional model has for log p(x|y), not log p(x)
 # What the verdict may be about, in this order, and how it is called there.
 VERDICT = {
-    "neg_elbo": "-ELBO",
+    "nll_marginal": "negative log-likelihood",
     "reconstruction_cross_entropy": "reconstruction cross-entropy",
+    "frechet_distance": "Fréchet distance of samples to test images",
 }
 
 
-def number(value: float) -> str:
-    """A number as people read it: two digits behind the point, four below one."""
-    text = f"{value:,.2f}" if abs(value) >= 1 or value == 0 else f"{value:,.4f}"
-    return text.replace("-", "−")
+def number(value: float, digits: int = 2) -> str:
+    """A number as people read it: so many digits behind the point, a true minus."""
+    return f"{value:,.{digits}f}".replace("-", "−")
 
 
-def with_interval(cell: Any) -> str:
+def with_interval(cell: Any, digits: int = 2) -> str:
     """Mean ± half the width of its interval; the mean alone where there is no interval."""
     if math.isnan(cell.high):
-        return number(cell.mean)
-    half = cell.high - cell.mean
-    digits = 2 if abs(cell.mean) >= 1 else 4
-    return f"{cell.mean:,.{digits}f} ± {half:,.{digits}f}".replace("-", "−")
-
-
-def paired_differences(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Model a minus model b over the seeds that both have, for each latent size and metric.
-
-    Returns:
-        Columns latent_dim, metric, model_a, model_b, n, mean, sd, low, high (95 % t-interval).
-    """
-    rows = []
-    for latent_dim, group in metrics.groupby("latent_dim", sort=True):
-        for name in (c for c in METRICS if c in group):
-            by_seed = group.pivot(index="seed", columns="model", values=name)
-            for a, b in combinations(pd.unique(group["model"]), 2):
-                difference = (by_seed[a] - by_seed[b]).dropna()
-                if len(difference):
-                    keys = {"latent_dim": latent_dim, "metric": name, "model_a": a, "model_b": b}
-                    rows.append(keys | interval(difference))
-    columns = ["latent_dim", "metric", "model_a", "model_b", "n", "mean", "sd", "low", "high"]
-    return pd.DataFrame(rows, columns=columns)
+        return number(cell.mean, digits)
+    return f"{number(cell.mean, digits)} ± {number(cell.high - cell.mean, digits)}"
 
 
 def typeset(title: str) -> str:
@@ -62,10 +41,7 @@ def typeset(title: str) -> str:
 
 @dataclass(frozen=True)
 class Win:
-    """A model whose advantage over every other one has an interval without zero.
-
-    `gap`, `low` and `high` are over the runner-up, positive where the winner is better.
-    """
+    """A model that is better than all others: `gap`, `low` and `high` are over the runner-up."""
 
     model: str
     rival: str
@@ -74,35 +50,33 @@ class Win:
     high: float
 
 
+def better(difference: Any, conditional: set[str]) -> str | None:
+    """The better model of a row of the differences, or None where nothing may be said.
+
+    Where the metric is a bound given the label for a conditional model, that model must be ahead
+    of an unconditional one by more than the label can be worth.
+    """
+    model = tables.verdict(difference)
+    pair = {difference.model_a, difference.model_b}
+    helped = difference.metric in GIVEN_LABEL and model in conditional and not pair <= conditional
+    lead = min(abs(difference.low), abs(difference.high))
+    return None if helped and lead <= LABEL_NATS else model
+
+
 def best(
     differences: pd.DataFrame, metric: str, latent_dim: int, conditional: set[str]
 ) -> Win | None:
-    """The model that is better than all others in the metric at that latent size, if there is one.
-
-    A conditional model must beat an unconditional one by more than the label can be worth where
-    the metric is a bound given the label.
-    """
-    sign = {"lower": -1, "higher": 1}.get(METRICS[metric].better)
+    """The model that is better than every other in the metric at that latent size, if any."""
     cells = differences[
         (differences["metric"] == metric) & (differences["latent_dim"] == latent_dim)
     ]
-    if sign is None:
-        return None
-    wins: dict[str, list[Win]] = {}
-    rivals: dict[str, set[str]] = {}
-    for cell in cells.itertuples():
-        low, high = sorted((sign * cell.low, sign * cell.high))
-        for model, rival, gap in (
-            (cell.model_a, cell.model_b, (sign * cell.mean, low, high)),
-            (cell.model_b, cell.model_a, (-sign * cell.mean, -high, -low)),
-        ):
-            rivals.setdefault(model, set()).add(rival)
-            handicap = metric in GIVEN_LABEL and model in conditional and rival not in conditional
-            if gap[1] > (LABEL_NATS if handicap else 0):
-                wins.setdefault(model, []).append(Win(model, rival, *gap))
-    for model, won in wins.items():
-        if len(won) == len(rivals[model]):
-            return min(won, key=lambda win: win.gap)
+    for model in pd.unique(cells[["model_a", "model_b"]].to_numpy().ravel()):
+        own = cells[(cells["model_a"] == model) | (cells["model_b"] == model)]
+        if all(better(row, conditional) == model for row in own.itertuples()):
+            closest = min(own.itertuples(), key=lambda row: abs(row.mean))
+            (rival,) = {closest.model_a, closest.model_b} - {model}
+            low, high = sorted((abs(closest.low), abs(closest.high)))
+            return Win(model, rival, abs(closest.mean), low, high)
     return None
 
 
@@ -132,8 +106,10 @@ def main_table(
         for model in pd.unique(comparison["model"]):
             found = [cells.get((model, dim, name)) for name in names]
             marked = [
-                (with_interval(c), bool(w and w.model == model)) if c else None
-                for c, w in zip(found, winners.values(), strict=True)
+                (with_interval(c, METRICS[name].digits), bool(w and w.model == model))
+                if c
+                else None
+                for c, (name, w) in zip(found, winners.items(), strict=True)
             ]
             rows.append({"model": model, "cells": marked, "seconds": cost.get((model, dim))})
         groups.append({"latent_dim": dim, "rows": rows})
@@ -168,21 +144,20 @@ def _sentence(
     extreme, side = {"lower": ("lowest", "below"), "higher": ("highest", "above")}[
         METRICS[metric].better
     ]
-    parts, ceded = [], False
+    parts = []
     for dim in sorted(map(int, comparison["latent_dim"].unique())):
         if win := best(differences, metric, dim, conditional):
             is_whose = f"{'is ' if not parts else ''}the {win.model.upper()}'s"
-            gap = f"{number(win.gap)} {METRICS[metric].unit}" if not parts else number(win.gap)
+            unit = METRICS[metric].unit
+            nats = f" {unit}" if unit == NATS and not parts else ""
+            gap = number(win.gap) + nats
             parts.append(
                 f"with {dim} latent{'s' * (dim > 1)} {is_whose}, {gap} ({number(win.low)} to"
                 f" {number(win.high)}) {side} the {win.rival.upper()}'s"
             )
-            ceded |= metric in GIVEN_LABEL and win.model in conditional
     if not parts:
         return None
     text = f"The {extreme} {VERDICT[metric]} " + "; ".join(parts) + "."
-    if ceded:
-        text += f" Being told the digit can explain at most {LABEL_NATS:.2f} nats of a difference."
     return typeset(text)
 
 

@@ -2,13 +2,14 @@
 
 import json
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 import yaml
 
-from vaepipe.params import Figures, Matrix
+from vaepipe.params import Evaluate, Figures, Matrix
 
 
 def defaults() -> dict[str, dict[str, Any]] | None:
@@ -29,13 +30,13 @@ def settings_used(
 
     Args:
         note: what stands beside a run's weights.
-        protocol: how a run was measured.
+        protocol: how the runs were measured.
     """
     return {
         "matrix": vars(matrix),
         "data": {"name": note["data"]["data_set"]},
         "train": note["train"],
-        "evaluate": {k: v for k, v in protocol.items() if k == "importance_samples"}
+        "evaluate": {f.name: protocol[f.name] for f in fields(Evaluate) if f.name in protocol}
         | {"seed": protocol["evaluation_seed"]},
         "figures": vars(figures),
     }

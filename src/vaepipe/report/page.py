@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
@@ -50,6 +51,7 @@ def render(
     conditional = {name for name, model in kinds.items() if model.conditional}
     variational = {name for name, model in kinds.items() if model.variational}
     measured = {run.name: read_json(results.metrics(run)) for run in runs_of(matrix)}
+    protocol = read_json(results.protocol)
     timing = {run: read_json(results.timing(run)) for run in runs_of(matrix)}
     manifest = verify(data)
     page = _environment().get_template("page.html.j2")
@@ -57,7 +59,7 @@ def render(
         sections=SECTIONS,
         matrix=matrix,
         runs=runs_of(matrix),
-        failed={name: m["failed"] for name, m in measured.items() if m.get("failed")},
+        failed={name: m["failed"] for name, m in measured.items() if m["failed"]},
         conditional=conditional,
         variational=variational,
         figures=_figures(results, captions, conditional, variational),
@@ -65,12 +67,12 @@ def render(
         points=min(figures.points, len(inputs.test.labels)),
         side=SIDE,
         kl_page=os.path.relpath("docs/kl.md", out.parent),
-        protocol=next(iter(measured.values()))["protocol"],
+        protocol=protocol,
         data=manifest,
         data_set=DATA_SETS[manifest["data_set"]].torchvision,
         timing=timing,
         **_numbers(inputs, timing, conditional),
-        **_origin(inputs, timing, next(iter(measured.values()))["protocol"]),
+        **_origin(inputs, timing, protocol),
         plotly=embed.packed(get_plotlyjs().encode()),
         style=Markup(_source("page.css")),
         script=Markup(_source("decoder.js") + _source("explorer.js")),
@@ -93,9 +95,16 @@ def _environment() -> Environment:
         "number": numbers.number,
         "typeset": numbers.typeset,
         "script_json": embed.script_json,
-        "value": lambda v: ", ".join(map(str, v)) if isinstance(v, list | tuple) else str(v),
+        "value": _value,
     }
     return environment
+
+
+def _value(value: Any) -> str:
+    """A setting as people read it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_value(one)}" for key, one in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _figures(
@@ -123,7 +132,7 @@ def _figures(
 def _numbers(inputs: Inputs, timing: dict, conditional: set[str]) -> dict[str, Any]:
     """Tables and verdict."""
     comparison = inputs.comparison
-    differences = numbers.paired_differences(inputs.metrics)
+    differences = pd.read_csv(inputs.results.differences_table)
     seconds = numbers.seconds_table(timing)
     others = tuple(name for name in METRICS if name not in HEADLINE)
     terms = comparison.pivot(index=["latent_dim", "model"], columns="metric", values="mean")
@@ -132,7 +141,10 @@ def _numbers(inputs: Inputs, timing: dict, conditional: set[str]) -> dict[str, A
         "verdict": numbers.verdict(comparison, differences, conditional),
         "main": numbers.main_table(comparison, seconds, differences, conditional),
         "others": numbers.main_table(comparison, seconds, differences, conditional, others),
-        "differences": differences[differences["n"] > 1].to_dict("records"),
+        "differences": [
+            {"row": row, "better": numbers.better(row, conditional)}
+            for row in differences[differences["n"] > 1].itertuples()
+        ],
         "terms": terms.dropna(subset="rate").reset_index().to_dict("records")
         if "rate" in terms
         else [],

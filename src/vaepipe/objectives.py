@@ -25,17 +25,12 @@ def squared_error(logits: Tensor, x: Tensor) -> Tensor:
     return (logits.sigmoid() - x).square().sum(-1)
 
 
-def gaussian_kl_per_latent(mean: Tensor, log_var: Tensor) -> Tensor:
-    """KL(N(mean, exp(log_var)) || N(0, 1)) of each latent, in nats; docs/kl.md derives it.
-
-    Kingma and Welling 2014 (arXiv 1312.6114), appendix B.
-    """
-    return 0.5 * (mean.square() + log_var.exp() - 1 - log_var)
-
-
 def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
-    """KL(N(mean, exp(log_var)) || N(0, I)) summed over the last dimension, in nats."""
-    return gaussian_kl_per_latent(mean, log_var).sum(-1)
+    """KL(N(mean, exp(log_var)) || N(0, I)) summed over the last dimension, in nats.
+
+    Kingma and Welling 2014 (arXiv 1312.6114), appendix B; docs/kl.md derives it.
+    """
+    return 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum(-1)
 
 
 def gaussian_sample(mean: Tensor, log_var: Tensor, generator: torch.Generator) -> Tensor:

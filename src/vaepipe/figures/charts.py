@@ -11,7 +11,7 @@ from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.style import MARKERS, colour, empty, label, panels, title
 from vaepipe.latents import ACTIVE
 from vaepipe.metrics import HEADLINE, METRICS
-from vaepipe.objectives import gaussian_kl_per_latent
+from vaepipe.objectives import gaussian_kl
 from vaepipe.runs import Run, runs_of
 
 
@@ -116,7 +116,7 @@ def latent_use(inputs: Inputs, run: Run) -> tuple[np.ndarray, np.ndarray]:
     model, binarize = inputs.trained(run)
     index = torch.arange(min(inputs.settings.points, len(inputs.test.labels)))
     mean, log_var = model.posterior(inputs.pixels(index, binarize), inputs.test.labels[index])
-    kl = gaussian_kl_per_latent(mean, log_var).mean(0)
+    kl = gaussian_kl(mean[..., None], log_var[..., None]).mean(0)  # of each latent alone
     return kl.numpy(), (mean.var(0) > ACTIVE).numpy()
 
 

@@ -9,6 +9,7 @@ from snakemake.utils import min_version
 
 from vaepipe import params
 from vaepipe.data.manifest import FILES, MANIFEST
+from vaepipe.drivers import keep_dvc_out
 from vaepipe.errors import UserError
 from vaepipe.figures import NAMES
 from vaepipe.files import read_yaml
@@ -45,6 +46,8 @@ TABLES = [
     "results/differences.csv",
     "results/protocol.json",
 ]
+SUMMARY = "results/summary.json"
+CURVES = "results/curves.csv"
 FIGURES = [f"results/figures/{name}.png" for name in NAMES]
 VECTORS = [f"results/figures/{name}.svg" for name in NAMES]
 GPU = 1 if glob("/dev/nvidia[0-9]*") else 0
@@ -85,9 +88,17 @@ wildcard_constraints:
     seed=r"\d+",
 
 
+onstart:
+    try:
+        keep_dvc_out(Path(workflow.basedir))
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+
+
 rule all:
     input:
         "results/report.html",
+        "results/digest.json",
 
 
 rule download:
@@ -161,9 +172,12 @@ rule compare:
         code("compare"),
         DATA_FILES,
         of_runs("results/metrics/{run}.json"),
+        of_runs("results/history/{run}.csv"),
         "results/classifier.json",
     output:
         TABLES,
+        SUMMARY,
+        CURVES,
     params:
         matrix=flags("matrix"),
     shell:
@@ -211,6 +225,29 @@ rule track:
     shell:
         "python workflow/scripts/track.py {params.matrix} {params.track}"
         " --results results --out {output}"
+
+
+rule digest:
+    input:
+        code("digest"),
+        DATA_FILES,
+        "results/classifier.safetensors",
+        "results/classifier.json",
+        of_runs("results/models/{run}.safetensors"),
+        of_runs("results/history/{run}.csv"),
+        of_runs("results/metrics/{run}.json"),
+        TABLES,
+        SUMMARY,
+        CURVES,
+        FIGURES,
+        of_runs("results/figures/{run}.png"),
+    output:
+        "results/digest.json",
+    params:
+        matrix=flags("matrix"),
+    shell:
+        "python workflow/scripts/digest.py {params.matrix}"
+        f" --data {quote(DATA)} --results results --out {{output}}"
 
 
 rule report:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -60,9 +61,9 @@ def copied_tree(folder: Path, mnist: Path) -> Path:
         check=True,
     ).stdout
     for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
+        if (ROOT / name).is_file() or (ROOT / name).is_symlink():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
     shutil.copytree(mnist, folder / "data" / "mnist")
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     for section, values in yaml.safe_load((ROOT / "params/smoke.yaml").read_text()).items():
@@ -85,6 +86,17 @@ def run_in(tree: Path, *words: str, **environment: str) -> subprocess.CompletedP
     return subprocess.run(words, cwd=tree, env=whole, capture_output=True, text=True)
 
 
+def stage_command(tree: Path, script: str, **changed: object) -> list[str]:
+    """The command of a stage's first job as Snakemake would run it, with some flags changed."""
+    text = run_in(tree, "snakemake", "-n", "-p", "-F").stdout
+    start = f"python workflow/scripts/{script}.py "
+    line = min(line for line in text.splitlines() if start in line)
+    words = shlex.split(line[line.index(start) :])
+    for name, value in changed.items():
+        words[words.index(f"--{name}") + 1] = str(value)
+    return words
+
+
 @pytest.fixture(scope="session")
 def smoke_tree(tmp_path_factory, mnist_folder) -> Path:
     """A tree in which Snakemake has run the whole graph on the smoke preset.
@@ -95,4 +107,37 @@ def smoke_tree(tmp_path_factory, mnist_folder) -> Path:
     tree = copied_tree(tmp_path_factory.mktemp("snake") / "smoke trée", mnist_folder)
     done = run_in(tree, "snakemake", "--cores", "2")
     assert done.returncode == 0, done.stdout + done.stderr
+    return tree
+
+
+@pytest.fixture(scope="session")
+def dvc_tree(tmp_path_factory, mnist_folder) -> Path:
+    """A tree in which DVC has run the whole graph on the smoke preset, for tests to copy."""
+    tree = copied_tree(tmp_path_factory.mktemp("dvc") / "tree", mnist_folder)
+    done = run_in(tree, "dvc", "repro")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return tree
+
+
+def a_copy(tree: Path, folder: Path) -> Path:
+    """A copy of a tree with all times of its files, so that no driver finds anything changed."""
+    return Path(shutil.copytree(tree, folder, symlinks=True))
+
+
+def git(tree: Path, *words: str) -> str:
+    """What a git command prints; commits have an author."""
+    done = run_in(tree, "git", *AUTHOR, *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def version(smoke_tree, tmp_path_factory) -> Path:
+    """The smoke tree handed to DVC and committed with the tag `v1`; tests work on copies."""
+    tree = a_copy(smoke_tree, tmp_path_factory.mktemp("handed") / "tree")
+    done = run_in(tree, "vaepipe", "handover", "dvc")
+    assert done.returncode == 0, done.stderr
+    git(tree, "add", "-A")
+    git(tree, "commit", "-qm", "results of the smoke preset")
+    git(tree, "tag", "v1")
     return tree

@@ -8,8 +8,7 @@ import time
 
 import pytest
 
-from conftest import STRENGTH, environment_of, run_in
-from test_drivers import train_command
+from conftest import STRENGTH, environment_of, run_in, stage_command
 
 # Some kills come at a random moment, some in the middle of writing a file, which is too short a
 # moment for chance to find: this module, loaded by the child itself, ends it at its n-th rename,
@@ -36,7 +35,7 @@ def command(smoke_tree):
     """Trains one run for a few seconds; the results folder is put in its place by the tests."""
 
     def with_results(folder):
-        words = train_command(smoke_tree, folder, epochs="8")
+        words = stage_command(smoke_tree, "train", results=folder, epochs="8")
         words[words.index("ae")] = "vae"
         return words
 
@@ -122,5 +121,5 @@ def test_a_killed_driver_is_followed_by_one_that_finishes(smoke_tree, tmp_path, 
         time.sleep(1)
     assert done.returncode == 0
     fresh = tmp_path / "results"
-    assert run_in(tree, *train_command(tree, fresh, epochs="12")).returncode == 0
+    assert run_in(tree, *stage_command(tree, "train", results=fresh, epochs="12")).returncode == 0
     assert (tmp_path / name).read_bytes() == (tree / name).read_bytes()

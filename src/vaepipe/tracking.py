@@ -30,7 +30,7 @@ BATCH = 1000  # metrics that one call may log
 
 def store(results: Results) -> str:
     """Where runs are logged: MLFLOW_TRACKING_URI, or an sqlite file among the results."""
-    default = f"sqlite:///{results.folder / 'mlflow.db'}"
+    default = f"sqlite:///{results.mlflow / 'mlflow.db'}"
     return os.environ.get("MLFLOW_TRACKING_URI") or default
 
 
@@ -86,7 +86,7 @@ def _experiment(client: MlflowClient, name: str, uri: str, results: Results) -> 
         return found.experiment_id
     # A server keeps artifacts where it was told to; beside a database file they lie beside it.
     local = uri.startswith("sqlite:")
-    folder = (results.folder / "mlartifacts").resolve().as_uri() if local else None
+    folder = (results.mlflow / "mlartifacts").resolve().as_uri() if local else None
     return client.create_experiment(name, artifact_location=folder)
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 from torch import nn
 
 from vaepipe.errors import UserError
-from vaepipe.files import replacing
+from vaepipe.files import write_bytes
 from vaepipe.models import Architecture, build
 
 
@@ -20,8 +20,7 @@ def save(path: Path, model: nn.Module, about: dict[str, Any]) -> None:
     # One key: the order of several is not fixed by safetensors, and the bytes should be.
     note = json.dumps({"architecture": asdict(model.architecture), **about}, sort_keys=True)
     tensors = {k: v.to("cpu").contiguous() for k, v in model.state_dict().items()}
-    with replacing(path) as aside:
-        save_file(tensors, aside, {"vaepipe": note})
+    write_bytes(path, to_bytes(tensors, {"vaepipe": note}))
 
 
 def read_note(path: Path) -> dict[str, Any]:

@@ -187,13 +187,13 @@ def folder(tmp_path_factory, mnist_folder):
     """Pages over matrices unlike the default: one model on grey pixels; no three latents."""
     tmp = tmp_path_factory.mktemp("pages")
     alone = Matrix(("ae",), (3,), (0,))
-    results = made_results(tmp / "alone", alone, mnist_folder, binarize="none")
+    results = made_results(tmp / "alone" / "results", alone, mnist_folder, binarize="none")
     hostile = read_json(results.folder / "mlflow.json")
     hostile["tracking_uri"] = "sqlite:///</code><script>alert(1)</script>"
     write_json(results.folder / "mlflow.json", hostile)
     made_page(alone, FIGURES, mnist_folder, results)
     wide = Matrix(("vae", "cvae"), (5,), (0, 1))
-    results = made_results(tmp / "wide", wide, mnist_folder)
+    results = made_results(tmp / "wide" / "results", wide, mnist_folder)
     failed = read_json(results.metrics(Run("vae", 5, 1)))
     write_json(results.metrics(Run("vae", 5, 1)), failed | {"failed": "loss is <NaN>"})
     made_page(wide, FIGURES, mnist_folder, results)
@@ -205,7 +205,7 @@ def page(request, folder):
     """A page as text: the two above, and the smoke preset's as Snakemake made it."""
     if request.param == "smoke":
         return (request.getfixturevalue("smoke_tree") / "results/report.html").read_text()
-    return (folder / request.param / "report.html").read_text()
+    return (folder / request.param / "results" / "report.html").read_text()
 
 
 @cache
@@ -249,7 +249,7 @@ def test_the_page_can_be_read_aloud(page):
 
 
 def test_a_page_over_one_model_on_grey_pixels_claims_no_likelihood(folder):
-    page = (folder / "alone/report.html").read_text()
+    page = (folder / "alone/results/report.html").read_text()
     assert "One model was run" in page
     assert "not likelihoods" in page
     assert "<mtext>ELBO" not in page
@@ -260,7 +260,7 @@ def test_a_page_over_one_model_on_grey_pixels_claims_no_likelihood(folder):
 
 
 def test_a_page_without_three_latents_says_what_is_missing(folder):
-    page = (folder / "wide/report.html").read_text()
+    page = (folder / "wide/results/report.html").read_text()
     assert "add 3 to matrix.latent_dims" in page
     assert "principal component" in page
     assert "decoded-vae" not in page
@@ -269,8 +269,8 @@ def test_a_page_without_three_latents_says_what_is_missing(folder):
 
 
 def test_the_page_shows_every_number_of_the_comparison(folder):
-    text = "".join(parsed((folder / "wide/report.html").read_text()).itertext())
-    comparison = pd.read_csv(folder / "wide/comparison.csv")
+    text = "".join(parsed((folder / "wide/results/report.html").read_text()).itertext())
+    comparison = pd.read_csv(folder / "wide/results/comparison.csv")
     for cell in comparison.itertuples():
         assert numbers.with_interval(cell, METRICS[cell.metric].digits) in text
 
@@ -291,7 +291,7 @@ def test_where_it_came_from(smoke_tree):
 @pytest.mark.parametrize("clean", [True, False])
 def test_a_page_from_an_unclean_tree_says_so_at_its_top(folder, mnist_folder, monkeypatch, clean):
     monkeypatch.setattr(page_module, "git_state", lambda: {"commit": "0" * 40, "clean": clean})
-    results = page_module.Results(folder / "alone")
+    results = page_module.Results(folder / "alone" / "results")
     page = page_module.render(
         Matrix(("ae",), (3,), (0,)),
         FIGURES,

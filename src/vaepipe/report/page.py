@@ -11,6 +11,7 @@ from plotly.offline import get_plotlyjs
 
 from vaepipe import weights
 from vaepipe.data.manifest import DATA_SETS, verify
+from vaepipe.diff import since_earlier
 from vaepipe.figures import NAMES
 from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.inputs import read as read_inputs
@@ -73,6 +74,7 @@ def render(
         timing=timing,
         **_numbers(inputs, timing, conditional),
         **_origin(inputs, timing, protocol),
+        changes_since=since_earlier(results.folder.resolve().parent),
         plotly=embed.packed(get_plotlyjs().encode()),
         style=Markup(_source("page.css")),
         script=Markup(_source("decoder.js") + _source("explorer.js")),

@@ -53,6 +53,7 @@ TABLES = [
 SUMMARY = "results/summary.json"
 CURVES = "results/curves.csv"
 FIGURES = [f"results/figures/{name}.png" for name in NAMES]
+VECTORS = [f"results/figures/{name}.svg" for name in NAMES]
 GPU = 1 if glob("/dev/nvidia[0-9]*") else 0
 STAGES = yaml.safe_load(Path(workflow.basedir, "dvc.yaml").read_text())["stages"]
 
@@ -78,6 +79,11 @@ def flags(section):
 def of_runs(path):
     """The path of every run of the matrix."""
     return [path.format(run=run) for run in RUNS]
+
+
+def captioned(path, caption, category):
+    """An output that `snakemake --report` shows, with its caption."""
+    return report(path, caption=f"workflow/report/{caption}.rst", category=category)
 
 
 wildcard_constraints:
@@ -192,12 +198,13 @@ rule figures:
         of_runs("results/history/{run}.csv"),
         TABLES,
     output:
-        report(
-            FIGURES,
-            caption="workflow/report/figure.rst",
-            category="Figures",
-        ),
-        of_runs("results/figures/{run}.png"),
+        [captioned(path, Path(path).stem, "Figures") for path in FIGURES],
+        [
+            captioned(path, "run", "Runs")
+            for path in of_runs("results/figures/{run}.png")
+        ],
+        VECTORS,
+        of_runs("results/figures/{run}.svg"),
     params:
         matrix=flags("matrix"),
         figures=flags("figures"),
@@ -256,19 +263,16 @@ rule report:
         of_runs("results/timing/{run}.json"),
         of_runs("results/metrics/{run}.json"),
         TABLES,
-        FIGURES,
+        VECTORS,
         "results/mlflow.json",
     output:
-        report(
-            "results/report.html",
-            caption="workflow/report/page.rst",
-            category="Report",
-        ),
+        captioned("results/report.html", "page", "Report"),
     params:
         matrix=flags("matrix"),
+        figures=flags("figures"),
     shell:
-        "python workflow/scripts/report.py {params.matrix}"
-        f" --data {quote(DATA)} --results results --out {{output}}"
+        "python workflow/scripts/report.py {params.matrix} {params.figures}"
+        f" --data {quote(DATA)} --results results --captions workflow/report --out {{output}}"
 
 
 rule publish:

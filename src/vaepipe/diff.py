@@ -239,9 +239,10 @@ def _environment() -> Environment:
     return environment
 
 
-def html(diff: Diff) -> Markup:
-    """The differences as a part of a page: tables and figures side by side."""
-    return Markup(_environment().get_template("versions.html.j2").render(diff=diff))
+def html(diff: Diff, figures: bool = True) -> Markup:
+    """The differences as a part of a page: tables, and figures side by side or their names."""
+    template = _environment().get_template("versions.html.j2")
+    return Markup(template.render(diff=diff, figures=figures))
 
 
 def page(diff: Diff) -> str:
@@ -250,6 +251,9 @@ def page(diff: Diff) -> str:
 
 
 def since_earlier(root: Path) -> Markup | None:
-    """The part of the report that compares it with the committed version before, if any."""
+    """The part of the report that compares it with the committed version before, if any.
+
+    The figures of that version would make the report twice as heavy: `vaepipe diff` shows them.
+    """
     rev = earlier(root)
-    return html(compare(root, rev, None)) if rev else None
+    return html(compare(root, rev, None), figures=False) if rev else None

@@ -64,6 +64,10 @@ class Train:
         " cross-entropy is not a likelihood",
         choices=("dynamic", "none"),
     )
+    reconstruction: str = _setting(
+        "what the AE minimises; VAE and CVAE know cross_entropy alone, their log-likelihood",
+        choices=("cross_entropy", "squared_error"),
+    )
     importance_samples: int = _setting(
         "k of the objective of VAE and CVAE: 1 is the ELBO, more the importance-weighted bound",
         low=1,

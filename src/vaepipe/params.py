@@ -28,6 +28,14 @@ def _setting(help: str, low=None, high=None, above=None, choices=(), unique=Fals
     return field(metadata={"help": help, **rules})
 
 
+def _device():
+    return _setting("auto: CUDA, else MPS, else the CPU", choices=("auto", "cuda", "mps", "cpu"))
+
+
+def _threads():
+    return _setting("CPU threads; another number gives other bits", low=1, high=1024)
+
+
 @dataclass(frozen=True)
 class Matrix:
     """Which runs there are: every model with every latent size and every seed."""
@@ -61,9 +69,7 @@ class Train:
         low=1,
         high=10_000,
     )
-    validation: int = _setting(
-        "images at the end of the training file that are kept for validation", low=1, high=50_000
-    )
+    validation: int = _setting("last training images, kept aside", low=1, high=50_000)
     epochs: int = _setting("passes over the training images", low=1, high=10**6)
     batch_size: int = _setting("images per step", low=1, high=50_000)
     learning_rate: float = _setting("Adam's peak rate", above=0.0, high=1e9)
@@ -73,10 +79,8 @@ class Train:
         choices=("cosine", "constant", "burda"),
     )
     adam_epsilon: float = _setting("Adam's epsilon", above=0.0, high=1.0)
-    device: str = _setting(
-        "auto takes CUDA, then MPS, then the CPU", choices=("auto", "cuda", "mps", "cpu")
-    )
-    threads: int = _setting("CPU threads; another number gives other bits", low=1, high=1024)
+    device: str = _device()
+    threads: int = _threads()
 
 
 @dataclass(frozen=True)
@@ -87,10 +91,8 @@ class Classify:
     batch_size: int = _setting("images per step", low=1, high=50_000)
     learning_rate: float = _setting("Adam's first rate", above=0.0, high=1e9)
     seed: int = _setting("of its initial weights and its order of images", low=0, high=2**31)
-    device: str = _setting(
-        "auto takes CUDA, then MPS, then the CPU", choices=("auto", "cuda", "mps", "cpu")
-    )
-    threads: int = _setting("CPU threads; another number gives other bits", low=1, high=1024)
+    device: str = _device()
+    threads: int = _threads()
 
 
 @dataclass(frozen=True)
@@ -99,17 +101,11 @@ class Evaluate:
 
     importance_samples: int = _setting("K, the number of z per image", low=1, high=10**6)
     chunk: int = _setting("decoded images held in memory at once", low=1, high=10**8)
-    training_images: int = _setting(
-        "first training images, by whose codes digits are told", low=100, high=60_000
-    )
-    generated_images: int = _setting(
-        "decoded draws from the prior that the classifier judges", low=100, high=10**6
-    )
+    training_images: int = _setting("by whose codes digits are told", low=100, high=60_000)
+    generated_images: int = _setting("that the classifier judges", low=100, high=10**6)
     seed: int = _setting("of the test draw, shared by all runs", low=0, high=2**31)
-    device: str = _setting(
-        "auto takes CUDA, then MPS, then the CPU", choices=("auto", "cuda", "mps", "cpu")
-    )
-    threads: int = _setting("CPU threads; another number gives other bits", low=1, high=1024)
+    device: str = _device()
+    threads: int = _threads()
 
 
 @dataclass(frozen=True)
@@ -233,12 +229,12 @@ def _kind(section: type | None, key: str) -> Any:
 def _retyped(value: Any, kind: Any) -> Any:
     if isinstance(value, list):
         item = get_args(kind)[0] if get_args(kind) else str
-        return [_retyped(one, item) for one in value]
+        return [one if isinstance(one, list) else _retyped(one, item) for one in value]
     if kind is str or not isinstance(value, str):
         return value
     try:
         return yaml.safe_load(value)
-    except yaml.YAMLError:
+    except (ValueError, RecursionError, yaml.YAMLError):
         return value
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from vaepipe import checkpoint, params, weights
 from vaepipe.data.dataset import training_images
 from vaepipe.data.manifest import read_manifest
-from vaepipe.devices import prepare
+from vaepipe.devices import memory_for, prepare
 from vaepipe.errors import one_message
 from vaepipe.files import locked, write_json, write_text
 from vaepipe.progress import progress
@@ -41,7 +41,10 @@ def main() -> None:
         training, validation = training_images(flags.data, settings.validation)
         about = {"run": vars(run), "train": vars(settings), "data": manifest}
         try:
-            with progress(run.name, settings.epochs) as on_epoch:
+            with (
+                memory_for("train.batch_size", settings.batch_size),
+                progress(run.name, settings.epochs) as on_epoch,
+            ):
                 model, history = train(run, settings, training, validation, device, saved, on_epoch)
         except NotFinite as error:
             # A result like any other: the report counts the run as failed, the others go on.

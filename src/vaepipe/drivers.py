@@ -105,7 +105,8 @@ def hand_to_snakemake(root: Path) -> str:
     Raises:
         UserError: the results are not, all of them, those of dvc.lock and params.yaml.
     """
-    params.check_file(root / "params.yaml")
+    settings = params.check_file(root / "params.yaml")
+    set_aside(Results(root / "results"), runs_of(settings.matrix))
     changed = dvc_status(root)
     if any(stage not in LOCAL_STAGES for stage in changed):
         raise UserError(_why_not_clean(changed))

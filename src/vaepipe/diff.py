@@ -2,6 +2,7 @@
 
 import io
 import math
+import sys
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from markupsafe import Markup
 from PIL import Image
 from scipy import stats
 
+from vaepipe.errors import UserError
 from vaepipe.figures import NAMES
 from vaepipe.metrics import METRICS
 from vaepipe.versions import Version, earlier, git, read_version
@@ -250,5 +252,10 @@ def page(diff: Diff) -> str:
 
 def since_earlier(root: Path) -> Markup | None:
     """The part of the report that compares it with the committed version before, if any."""
-    rev = earlier(root)
-    return html(compare(root, rev, None)) if rev else None
+    try:
+        rev = earlier(root)
+        return html(compare(root, rev, None)) if rev else None
+    except UserError as error:
+        # The report stands without it.
+        print(f"vaepipe: not compared with an earlier version: {error}", file=sys.stderr)
+        return None

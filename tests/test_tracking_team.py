@@ -17,6 +17,7 @@ from moto.server import ThreadedMotoServer
 from published import Seen, assert_whole, start_publishing, write_results
 from vaepipe.errors import UserError
 from vaepipe.params import Matrix
+from vaepipe.runs import Run
 from vaepipe.tracking.publish import track
 from vaepipe.tracking.ui import serving
 

@@ -14,10 +14,12 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
 
+from conftest import ROOT
 from published import ALL, write_results
 from vaepipe.files import write_json
 from vaepipe.runs import Results, runs_of
 
+UI = [sys.executable, "-c", "from vaepipe.cli import main; main()", "ui"]
 NAMES = [run.name for run in runs_of(ALL)]
 # Python imports this in every process that has its folder on its path. It writes down who is
 # called: addresses that are looked up, and addresses that are connected to.
@@ -57,27 +59,15 @@ def results(tmp_path_factory, schema, watched) -> Results:
     folder.mkdir()
     shutil.copy(schema, folder / "mlflow.db")
     results = write_results(folder, ALL)
-    script = Path(__file__).parents[1] / "workflow/scripts/track.py"
-    flags = [
-        "--models",
-        "ae",
-        "vae",
-        "cvae",
-        "--latent_dims",
-        "3",
-        "--seeds",
-        "0",
-        "--experiment",
-        "vaepipe",
-        "--results",
-    ]
-    words = [sys.executable, str(script), *flags, str(folder), "--out", str(folder / "mlflow.json")]
-    done = subprocess.run(words, env=watched[0], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    script = script.with_name("publish.py")
-    words = [sys.executable, str(script), "--results", str(folder), "--out", str(folder / "out")]
-    done = subprocess.run(words, env=watched[0], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    for stage, flags in (
+        ("track", "--models ae vae cvae --latent_dims 3 --seeds 0 --experiment vaepipe"),
+        ("publish", ""),
+    ):
+        words = [sys.executable, str(ROOT / f"workflow/scripts/{stage}.py"), *flags.split()]
+        out = {"track": "mlflow.json", "publish": "published.json"}[stage]
+        words += ["--results", str(folder), "--out", str(folder / out)]
+        done = subprocess.run(words, env=watched[0], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
     return results
 
 
@@ -170,7 +160,7 @@ def test_the_run_list_shows_every_run(printed, browser):
 
 
 def test_the_charts_show_the_metrics(printed, browser):
-    shown(browser, printed[0]["charts"], *NAMES, "test (", "test/neg_elbo", "test/nll")
+    shown(browser, printed[0]["charts"], *NAMES, "(6)", "test/neg_elbo", "test/nll")
 
 
 def test_the_compare_page_shows_the_reports_runs(printed, browser):
@@ -220,9 +210,8 @@ with socket.socket() as one:
     [("", "names no runs in the store"), ("sqlite:///other.db", "names no runs in the store")],
 )
 def test_a_store_without_runs_gets_one_message(tmp_path, uri, message):
-    words = [sys.executable, "-c", "from vaepipe.cli import main; main()", "ui"]
     environment = os.environ | {"MLFLOW_TRACKING_URI": uri}
-    done = subprocess.run(words, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(UI, env=environment, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1
     assert message in done.stderr
     assert "make track" in done.stderr
@@ -233,9 +222,8 @@ def test_a_server_elsewhere_is_linked_to_and_not_served_again(results, tmp_path)
     tracked = {"experiment_id": "7", "runs": {"vae": "ab"}, "comparison": "cd"}
     tracked["tracking_uri"] = "https://ann:***@mlflow.example.org"
     write_json(tmp_path / "results/mlflow.json", tracked)
-    words = [sys.executable, "-c", "from vaepipe.cli import main; main()", "ui"]
     environment = os.environ | {"MLFLOW_TRACKING_URI": "https://ann:pw@mlflow.example.org"}
-    done = subprocess.run(words, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(UI, env=environment, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "https://mlflow.example.org/#/experiments/7/runs?" in done.stdout
     assert "pw" not in done.stdout
@@ -244,8 +232,7 @@ def test_a_server_elsewhere_is_linked_to_and_not_served_again(results, tmp_path)
 def test_a_taken_port_gets_one_message(results):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        words = [sys.executable, "-c", "from vaepipe.cli import main; main()", "ui", "--port", port]
-        words += ["--results", str(results.folder)]
+        words = [*UI, "--port", port, "--results", str(results.folder)]
         done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 1
     assert f"port {port}" in done.stderr

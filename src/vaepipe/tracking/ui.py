@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 from urllib.error import URLError
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from urllib.request import urlopen
 
 import vaepipe.tracking  # noqa: F401  (sets what mlflow reads when it starts)
@@ -102,7 +102,9 @@ def show(uri: str, results: Results, port: int) -> None:
             " run `make track` to publish the results there"
         )
     if uri.startswith(("http://", "https://")):
-        announce(links(without_secrets(uri).rstrip("/"), tracked))
+        address = urlsplit(uri)
+        host = address.netloc.rpartition("@")[2]
+        announce(links(f"{address.scheme}://{host}{address.path.rstrip('/')}", tracked))
         return
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
         raise UserError(f"{uri} is not there: run `make track` to publish the results again")

@@ -1,13 +1,12 @@
-from dataclasses import asdict
 from glob import glob
 from pathlib import Path
-from shlex import quote
+from shlex import join
 
 import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
-from vaepipe import params
+from vaepipe import arguments, params
 from vaepipe.data.manifest import FILES, MANIFEST
 from vaepipe.drivers import keep_dvc_out
 from vaepipe.errors import UserError
@@ -17,10 +16,9 @@ from vaepipe.runs import runs_of
 
 min_version("9.10")
 
+# Snakemake's own message would not name what is wrong in the file.
 try:
-    read_yaml(
-        Path("params.yaml")
-    )  # Snakemake's own message would not name what is wrong in it
+    read_yaml(Path("params.yaml"))
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -69,11 +67,7 @@ def code(stage):
 
 def flags(section):
     """The command-line form that DVC gives to a section of the params in a stage's cmd."""
-    words = []
-    for key, value in asdict(getattr(settings, section)).items():
-        values = value if isinstance(value, tuple) else [value]
-        words += [f"--{key}", *(quote(str(v)) for v in values)]
-    return " ".join(words)
+    return join(arguments.words(getattr(settings, section)))
 
 
 def of_runs(path):
@@ -114,7 +108,7 @@ rule download:
     params:
         data=flags("data"),
     shell:
-        "python workflow/scripts/download.py {params.data} --out " + quote(DATA)
+        "python workflow/scripts/download.py {params.data} --out " + DATA
 
 
 rule train:
@@ -133,7 +127,7 @@ rule train:
     shell:
         "python workflow/scripts/train.py --model {wildcards.model}"
         " --latent_dim {wildcards.latent_dim} --seed {wildcards.seed} {params.train}"
-        f" --data {quote(DATA)} --results results"
+        f" --data {DATA} --results results"
 
 
 rule classify:
@@ -150,7 +144,7 @@ rule classify:
         classify=flags("classify"),
     shell:
         "python workflow/scripts/classify.py {params.classify}"
-        f" --data {quote(DATA)} --results results"
+        f" --data {DATA} --results results"
 
 
 rule evaluate:
@@ -169,7 +163,7 @@ rule evaluate:
     shell:
         "python workflow/scripts/evaluate.py --weights {input.weights}"
         " --classifier {input.classifier} {params.evaluate}"
-        f" --data {quote(DATA)} --out {{output}}"
+        f" --data {DATA} --out {{output}}"
 
 
 rule compare:
@@ -187,7 +181,7 @@ rule compare:
         matrix=flags("matrix"),
     shell:
         "python workflow/scripts/compare.py {params.matrix}"
-        f" --data {quote(DATA)} --results results"
+        f" --data {DATA} --results results"
 
 
 rule figures:
@@ -210,7 +204,7 @@ rule figures:
         figures=flags("figures"),
     shell:
         "python workflow/scripts/figures.py {params.matrix} {params.figures}"
-        f" --data {quote(DATA)} --results results"
+        f" --data {DATA} --results results"
 
 
 rule track:
@@ -252,7 +246,7 @@ rule digest:
         matrix=flags("matrix"),
     shell:
         "python workflow/scripts/digest.py {params.matrix}"
-        f" --data {quote(DATA)} --results results --out {{output}}"
+        f" --data {DATA} --results results --out {{output}}"
 
 
 rule report:
@@ -272,7 +266,7 @@ rule report:
         figures=flags("figures"),
     shell:
         "python workflow/scripts/report.py {params.matrix} {params.figures}"
-        f" --data {quote(DATA)} --results results --captions workflow/report --out {{output}}"
+        f" --data {DATA} --results results --captions workflow/report --out {{output}}"
 
 
 rule publish:

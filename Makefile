@@ -10,7 +10,7 @@ UV_VERSION := 0.13.9
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report repro smoke track ui to-dvc to-snakemake pull diff dag test lint lock clean
+.PHONY: help setup report repro smoke track ui to-dvc to-snakemake pull diff dag verify reliability test lint lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ track: $(READY)  ## publish the results to MLflow again, such as after its datab
 PORT ?= 5000
 ui: $(READY)  ## MLflow's UI on the loopback address, with links to the comparison
 	vaepipe ui --port $(PORT)
+
+verify: $(READY)  ## run one run of each model again and compare it, bit for bit, with the results
+	vaepipe verify
 
 test: $(READY)  ## run all tests
 	python -m pytest

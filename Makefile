@@ -10,10 +10,10 @@ UV_VERSION := 0.13.9
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report repro smoke test lint ui lock clean
+.PHONY: help setup report repro smoke track ui to-dvc to-snakemake pull diff dag test lint lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## set up .venv with the versions of requirements.lock
 
@@ -34,6 +34,29 @@ repro: $(READY)  ## the same with DVC, which checks only the form of params.yaml
 
 smoke: $(READY)  ## run the whole graph in under a minute, on little training
 	snakemake --cores $(CORES) --configfile params/smoke.yaml
+
+to-dvc: $(READY)  ## after snakemake: let DVC take its results, without running anything
+	vaepipe handover dvc
+
+to-snakemake: $(READY)  ## after dvc repro, checkout or pull: let Snakemake take the results
+	vaepipe handover snakemake
+
+pull: $(READY)  ## fetch the results of the checked-out version from DVC's remote
+	vaepipe pull
+
+# make diff OLD=v1 NEW=v2
+diff: $(READY)  ## compare the last committed results, or OLD, with the working tree, or NEW
+	vaepipe diff $(or $(OLD),HEAD) $(NEW)
+
+dag: $(READY)  ## draw the graph of the stages in docs/dag.svg; needs Graphviz
+	snakemake --rulegraph dot | tred | dot -Tsvg -Grankdir=LR -o docs/dag.svg
+
+track: $(READY)  ## publish the results to MLflow again, such as after its database was deleted
+	snakemake --cores $(CORES) --forcerun track
+
+PORT ?= 5000
+ui: $(READY)  ## MLflow's UI on the loopback address, with links to the comparison
+	vaepipe ui --port $(PORT)
 
 test: $(READY)  ## run all tests
 	python -m pytest

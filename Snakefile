@@ -9,6 +9,7 @@ from snakemake.utils import min_version
 
 from vaepipe import params
 from vaepipe.data.manifest import FILES, MANIFEST
+from vaepipe.drivers import keep_dvc_out
 from vaepipe.errors import UserError
 from vaepipe.figures import NAMES
 from vaepipe.files import read_yaml
@@ -22,6 +23,10 @@ try:
     )  # Snakemake's own message would not name what is wrong in it
 except UserError as error:
     raise WorkflowError(str(error)) from None
+
+
+# Runs in MLflow say which driver made them.
+shell.prefix("export VAEPIPE_DRIVER=snakemake; ")
 
 
 configfile: "params.yaml"
@@ -45,7 +50,10 @@ TABLES = [
     "results/differences.csv",
     "results/protocol.json",
 ]
+SUMMARY = "results/summary.json"
+CURVES = "results/curves.csv"
 FIGURES = [f"results/figures/{name}.png" for name in NAMES]
+VECTORS = [f"results/figures/{name}.svg" for name in NAMES]
 GPU = 1 if glob("/dev/nvidia[0-9]*") else 0
 STAGES = yaml.safe_load(Path(workflow.basedir, "dvc.yaml").read_text())["stages"]
 
@@ -73,15 +81,29 @@ def of_runs(path):
     return [path.format(run=run) for run in RUNS]
 
 
+def captioned(path, caption, category):
+    """An output that `snakemake --report` shows, with its caption."""
+    return report(path, caption=f"workflow/report/{caption}.rst", category=category)
+
+
 wildcard_constraints:
     model="[a-z0-9]+",
     latent_dim=r"\d+",
     seed=r"\d+",
 
 
+onstart:
+    try:
+        keep_dvc_out(Path(workflow.basedir))
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+
+
 rule all:
     input:
         "results/report.html",
+        "results/digest.json",
+        "results/published.json",
 
 
 rule download:
@@ -155,9 +177,12 @@ rule compare:
         code("compare"),
         DATA_FILES,
         of_runs("results/metrics/{run}.json"),
+        of_runs("results/history/{run}.csv"),
         "results/classifier.json",
     output:
         TABLES,
+        SUMMARY,
+        CURVES,
     params:
         matrix=flags("matrix"),
     shell:
@@ -173,12 +198,13 @@ rule figures:
         of_runs("results/history/{run}.csv"),
         TABLES,
     output:
-        report(
-            FIGURES,
-            caption="workflow/report/figure.rst",
-            category="Figures",
-        ),
-        of_runs("results/figures/{run}.png"),
+        [captioned(path, Path(path).stem, "Figures") for path in FIGURES],
+        [
+            captioned(path, "run", "Runs")
+            for path in of_runs("results/figures/{run}.png")
+        ],
+        VECTORS,
+        of_runs("results/figures/{run}.svg"),
     params:
         matrix=flags("matrix"),
         figures=flags("figures"),
@@ -206,6 +232,29 @@ rule track:
         " --results results --out {output}"
 
 
+rule digest:
+    input:
+        code("digest"),
+        DATA_FILES,
+        "results/classifier.safetensors",
+        "results/classifier.json",
+        of_runs("results/models/{run}.safetensors"),
+        of_runs("results/history/{run}.csv"),
+        of_runs("results/metrics/{run}.json"),
+        TABLES,
+        SUMMARY,
+        CURVES,
+        FIGURES,
+        of_runs("results/figures/{run}.png"),
+    output:
+        "results/digest.json",
+    params:
+        matrix=flags("matrix"),
+    shell:
+        "python workflow/scripts/digest.py {params.matrix}"
+        f" --data {quote(DATA)} --results results --out {{output}}"
+
+
 rule report:
     input:
         code("report"),
@@ -214,16 +263,24 @@ rule report:
         of_runs("results/timing/{run}.json"),
         of_runs("results/metrics/{run}.json"),
         TABLES,
-        FIGURES,
+        VECTORS,
         "results/mlflow.json",
     output:
-        report(
-            "results/report.html",
-            caption="workflow/report/page.rst",
-            category="Report",
-        ),
+        captioned("results/report.html", "page", "Report"),
     params:
         matrix=flags("matrix"),
+        figures=flags("figures"),
     shell:
-        "python workflow/scripts/report.py {params.matrix}"
-        f" --data {quote(DATA)} --results results --out {{output}}"
+        "python workflow/scripts/report.py {params.matrix} {params.figures}"
+        f" --data {quote(DATA)} --results results --captions workflow/report --out {{output}}"
+
+
+rule publish:
+    input:
+        code("publish"),
+        "results/mlflow.json",
+        "results/report.html",
+    output:
+        "results/published.json",
+    shell:
+        "python workflow/scripts/publish.py --results results --out {output}"

@@ -61,9 +61,9 @@ def copied_tree(folder: Path, mnist: Path) -> Path:
         check=True,
     ).stdout
     for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
+        if (ROOT / name).is_file() or (ROOT / name).is_symlink():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
     shutil.copytree(mnist, folder / "data" / "mnist")
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     for section, values in yaml.safe_load((ROOT / "params/smoke.yaml").read_text()).items():
@@ -108,3 +108,44 @@ def smoke_tree(tmp_path_factory, mnist_folder) -> Path:
     done = run_in(tree, "snakemake", "--cores", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     return tree
+
+
+@pytest.fixture(scope="session")
+def dvc_tree(tmp_path_factory, mnist_folder) -> Path:
+    """A tree in which DVC has run the whole graph on the smoke preset, for tests to copy."""
+    tree = copied_tree(tmp_path_factory.mktemp("dvc") / "tree", mnist_folder)
+    done = run_in(tree, "dvc", "repro")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return tree
+
+
+def a_copy(tree: Path, folder: Path) -> Path:
+    """A copy of a tree with all times of its files, so that no driver finds anything changed."""
+    return Path(shutil.copytree(tree, folder, symlinks=True))
+
+
+def git(tree: Path, *words: str) -> str:
+    """What a git command prints; commits have an author."""
+    done = run_in(tree, "git", *AUTHOR, *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def version(smoke_tree, tmp_path_factory) -> Path:
+    """The smoke tree handed to DVC and committed with the tag `v1`; tests work on copies."""
+    tree = a_copy(smoke_tree, tmp_path_factory.mktemp("handed") / "tree")
+    done = run_in(tree, "vaepipe", "handover", "dvc")
+    assert done.returncode == 0, done.stderr
+    git(tree, "add", "-A")
+    git(tree, "commit", "-qm", "results of the smoke preset")
+    git(tree, "tag", "v1")
+    return tree
+
+
+def schema(tmp_path_factory) -> Path:
+    """An MLflow database without a run: making the schema takes seconds, copying it does not."""
+    path = tmp_path_factory.mktemp("schema") / "mlflow.db"
+    code = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments()"
+    subprocess.run([sys.executable, "-c", code, f"sqlite:///{path}"], check=True, cwd=path.parent)
+    return path

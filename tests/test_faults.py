@@ -164,3 +164,12 @@ def test_the_same_bits_beside_other_work(smoke_tree, tmp_path):
             process.kill()
     name = "results/models/ae-z3-s0.safetensors"
     assert (tmp_path / name).read_bytes() == (smoke_tree / name).read_bytes()
+
+
+def test_short_memory_names_the_setting(smoke_tree, record):
+    words = stage_command(smoke_tree, "evaluate", chunk=10**8, importance_samples=20_000)
+    model = words.index("--weights") + 1
+    words[model] = words[model].replace("/ae", "/vae")
+    limited = ["sh", "-c", 'ulimit -v 6000000; exec "$@"', "sh", *words]
+    assert "evaluate.chunk" in refused(run_in(smoke_tree, *limited))
+    record("memory too short", 1)

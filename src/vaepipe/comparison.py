@@ -1,6 +1,6 @@
 """Tables over runs. Seeds are the unit of replication."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 from typing import Any
 
@@ -8,7 +8,8 @@ import pandas as pd
 from scipy import stats
 
 from vaepipe.errors import UserError
-from vaepipe.metrics import METRICS
+from vaepipe.metrics import HEADLINE, METRICS
+from vaepipe.runs import Run
 
 KEYS = ["model", "latent_dim", "seed"]
 
@@ -45,6 +46,29 @@ def comparison_table(metrics: pd.DataFrame) -> pd.DataFrame:
         if group[name].notna().any()
     ]
     return pd.DataFrame(rows)
+
+
+def curves_table(histories: Mapping[Run, pd.DataFrame]) -> pd.DataFrame:
+    """A row per run and epoch: model and latent size in one word (`runs`), seed and losses."""
+    parts = [
+        table[["epoch", "train_loss", "validation_loss"]].assign(
+            runs=f"{run.model}-z{run.latent_dim}", seed=run.seed
+        )
+        for run, table in histories.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def summary(comparison: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """The headline means, rounded for people, by model and latent size."""
+    return {
+        f"{model}-z{latent_dim}": {
+            r.metric: round(r.mean, METRICS[r.metric].digits)
+            for r in rows.itertuples()
+            if r.metric in HEADLINE
+        }
+        for (model, latent_dim), rows in comparison.groupby(["model", "latent_dim"], sort=False)
+    }
 
 
 def differences_table(metrics: pd.DataFrame) -> pd.DataFrame:

@@ -65,7 +65,8 @@ def read_yaml(path: Path) -> object:
     """The values of a YAML file; nothing but plain values is read from it."""
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    # PyYAML lets some faults of a text through as they come: of dates, numbers, depth.
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UserError(f"{path} can't be read: {error}") from error
 
 

@@ -9,12 +9,14 @@ import argparse
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 
 from vaepipe.data.manifest import DATA_SETS
 from vaepipe.errors import UserError
+from vaepipe.files import read_yaml
 from vaepipe.models import ACTIVATIONS, MODELS
 from vaepipe.runs import Run
 
@@ -61,6 +63,10 @@ class Train:
         "dynamic: a fresh Bernoulli draw for every minibatch; none: grey values, whose"
         " cross-entropy is not a likelihood",
         choices=("dynamic", "none"),
+    )
+    reconstruction: str = _setting(
+        "what the AE minimises; VAE and CVAE know cross_entropy alone, their log-likelihood",
+        choices=("cross_entropy", "squared_error"),
     )
     importance_samples: int = _setting(
         "k of the objective of VAE and CVAE: 1 is the ELBO, more the importance-weighted bound",
@@ -227,12 +233,12 @@ def _kind(section: type | None, key: str) -> Any:
 def _retyped(value: Any, kind: Any) -> Any:
     if isinstance(value, list):
         item = get_args(kind)[0] if get_args(kind) else str
-        return [_retyped(one, item) for one in value]
+        return [one if isinstance(one, list) else _retyped(one, item) for one in value]
     if kind is str or not isinstance(value, str):
         return value
     try:
         return yaml.safe_load(value)
-    except yaml.YAMLError:
+    except (ValueError, RecursionError, yaml.YAMLError):
         return value
 
 
@@ -257,6 +263,11 @@ def check(params: Any) -> Settings:
     if problems:
         raise UserError("the params can't be used:\n" + "\n".join(f"  {p}" for p in problems))
     return Settings(**{name: _made(cls, params[name]) for name, cls in SECTIONS.items()})
+
+
+def check_file(path: Path) -> Settings:
+    """`check` the values of a params file."""
+    return check(read_yaml(path))
 
 
 def add_flags(parser: argparse.ArgumentParser, section: type) -> None:

@@ -1,14 +1,18 @@
-"""Put the metrics of all runs into tables: runs, means with intervals, paired differences."""
+"""Put all runs into tables: runs, means with intervals, paired differences, losses."""
 
 import argparse
 from pathlib import Path
 
+import pandas as pd
+
 from vaepipe import params
 from vaepipe.comparison import (
     comparison_table,
+    curves_table,
     differences_table,
     metrics_table,
     shared_protocol,
+    summary,
     with_protocol,
 )
 from vaepipe.data.dataset import duplicates, test_images, training_images
@@ -35,14 +39,18 @@ def main() -> None:
         "classifier": read_json(results.examination),
     }
     table = metrics_table(measured)
+    comparison = comparison_table(table)
     tables = {
         results.metrics_table: table,
-        results.comparison_table: comparison_table(table),
+        results.comparison_table: comparison,
         results.differences_table: differences_table(table),
     }
     for path, content in tables.items():
         write_text(path, with_protocol(content, protocol).to_csv(index=False))
     write_json(results.protocol, protocol)
+    write_json(results.summary, summary(comparison))
+    curves = curves_table({run: pd.read_csv(results.history(run)) for run in runs})
+    write_text(results.curves_table, curves.to_csv(index=False))
 
 
 if __name__ == "__main__":

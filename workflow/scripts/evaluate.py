@@ -6,7 +6,7 @@ from pathlib import Path
 from vaepipe import classifier, params, weights
 from vaepipe.data.dataset import test_images, training_images
 from vaepipe.data.manifest import read_manifest
-from vaepipe.devices import prepare
+from vaepipe.devices import memory_for, prepare
 from vaepipe.errors import one_message
 from vaepipe.evaluation import evaluate
 from vaepipe.files import write_json
@@ -31,7 +31,8 @@ def main() -> None:
     training = training_images(flags.data, validation=0)[0].first(settings.training_images)
     failed, metrics = note.get("failed"), {}
     if not failed:
-        metrics = evaluate(model.to(device), test, training, judge, binarize, settings, device)
+        with memory_for("evaluate.chunk", settings.chunk):
+            metrics = evaluate(model.to(device), test, training, judge, binarize, settings, device)
     protocol = {
         "data_set": data["data_set"],
         "split": "test",

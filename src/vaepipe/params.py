@@ -104,7 +104,7 @@ class Evaluate:
     importance_samples: int = _setting("K, the number of z per image", low=1, high=10**6)
     chunk: int = _setting("decoded images held in memory at once", low=1, high=10**8)
     training_images: int = _setting("by whose codes digits are told", low=100, high=60_000)
-    generated_images: int = _setting("that the classifier judges", low=100, high=10**6)
+    generated_images: int = _setting("that the classifier judges", low=100, high=100_000)
     seed: int = _setting("of the test draw, shared by all runs", low=0, high=2**31)
     device: str = _device()
     threads: int = _threads()

@@ -186,7 +186,7 @@ def text(diff: Diff) -> str:
     changed = ", ".join(name for name, *_ in diff.figures) or "none"
     parts.append(f"Figures that differ: {changed}")
     if lost := [name for name in NAMES if name not in diff.old.figures | diff.new.figures]:
-        parts.append(f"Figures that can't be had (see `dvc pull`): {', '.join(lost)}")
+        parts.append(f"Figures that can't be had (not made then, or see `dvc pull`): {', '.join(lost)}")
     return "\n\n".join(parts)
 
 

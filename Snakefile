@@ -239,7 +239,9 @@ rule digest:
         SUMMARY,
         CURVES,
         FIGURES,
+        VECTORS,
         of_runs("results/figures/{run}.png"),
+        of_runs("results/figures/{run}.svg"),
     output:
         "results/digest.json",
     params:

@@ -19,7 +19,9 @@ from vaepipe.runs import Results
 RATES = ("0.001", "0.003")
 # Every output that is in no digest, and why, is in docs/versions.md.
 TABLES = ("metrics.csv", "comparison.csv", "differences.csv", "protocol.json", "summary.json")
-CIRCUMSTANCES = {"results/digest.json", "results/mlflow.json", "results/report.html"}
+CIRCUMSTANCES = {
+    f"results/{name}" for name in ("digest.json", "mlflow.json", "published.json", "report.html")
+}
 
 
 def logged(tree: Path) -> set[str]:

@@ -186,7 +186,8 @@ def text(diff: Diff) -> str:
     changed = ", ".join(name for name, *_ in diff.figures) or "none"
     parts.append(f"Figures that differ: {changed}")
     if lost := [name for name in NAMES if name not in diff.old.figures | diff.new.figures]:
-        parts.append(f"Figures that can't be had (see `dvc pull`): {', '.join(lost)}")
+        reasons = "not made then, or see `dvc pull`"
+        parts.append(f"Figures that can't be had ({reasons}): {', '.join(lost)}")
     return "\n\n".join(parts)
 
 
@@ -197,7 +198,9 @@ def sections(diff: Diff) -> dict[str, list[Change] | None]:
 
 def title(version: Version) -> str:
     """A version's name and its commit."""
-    return f"{version.name} ({version.commit})" if version.commit else version.name
+    if not version.commit or version.commit.startswith(version.name):
+        return version.commit or version.name
+    return f"{version.name} ({version.commit})"
 
 
 def _shown(value: Any) -> str:

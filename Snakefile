@@ -25,6 +25,10 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 
 
+# Runs in MLflow say which driver made them.
+shell.prefix("export VAEPIPE_DRIVER=snakemake; ")
+
+
 configfile: "params.yaml"
 
 
@@ -99,6 +103,7 @@ rule all:
     input:
         "results/report.html",
         "results/digest.json",
+        "results/published.json",
 
 
 rule download:
@@ -268,3 +273,14 @@ rule report:
     shell:
         "python workflow/scripts/report.py {params.matrix} {params.figures}"
         f" --data {quote(DATA)} --results results --captions workflow/report --out {{output}}"
+
+
+rule publish:
+    input:
+        code("publish"),
+        "results/mlflow.json",
+        "results/report.html",
+    output:
+        "results/published.json",
+    shell:
+        "python workflow/scripts/publish.py --results results --out {output}"

@@ -65,7 +65,17 @@ def test_both_drivers_have_the_same_stages():
 
 
 # What these do is not in any result: messages, flags, names of files.
-PLUMBING = {"__init__", "errors", "files", "params", "progress", "provenance", "runs", "manifest"}
+PLUMBING = {
+    "__init__",
+    "errors",
+    "files",
+    "live",
+    "manifest",
+    "params",
+    "progress",
+    "provenance",
+    "runs",
+}
 
 
 def imported(path: Path) -> set[Path]:
@@ -111,14 +121,15 @@ def planned(tree: Path, *words: str) -> dict[str, int]:
     return jobs(run_in(tree, "snakemake", "-n", *words))
 
 
-AFTER_ALL = {"compare": 1, "figures": 1, "track": 1, "digest": 1, "report": 1}
+AFTER_DRAWING = {"figures": 1, "track": 1, "digest": 1, "report": 1, "publish": 1}
+AFTER_ALL = {"compare": 1, **AFTER_DRAWING}
 
 
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
         ((), {}),
-        (("--config", "figures={dpi: 90}"), {"figures": 1, "track": 1, "digest": 1, "report": 1}),
+        (("--config", "figures={dpi: 90}"), AFTER_DRAWING),
         (("--config", "matrix={seeds: [0, 7]}"), {"train": 3, "evaluate": 3, **AFTER_ALL}),
         (("--config", "evaluate={seed: 1}"), {"evaluate": 3, **AFTER_ALL}),
     ],

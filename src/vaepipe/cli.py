@@ -6,6 +6,7 @@ from pathlib import Path
 from vaepipe import params
 from vaepipe.errors import one_message
 from vaepipe.files import write_text
+from vaepipe.runs import Results
 
 
 def check(flags: argparse.Namespace) -> None:
@@ -44,6 +45,15 @@ def diff(flags: argparse.Namespace) -> None:
     print(f"{diff.text(found)}\n\nThe page is {flags.out}")
 
 
+def ui(flags: argparse.Namespace) -> None:
+    """Start MLflow's UI on the loopback address and print where it shows the comparison."""
+    from vaepipe.tracking.store import store_uri
+    from vaepipe.tracking.ui import show
+
+    results = Results(flags.results)
+    show(store_uri(results), results, flags.port)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="vaepipe", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -61,6 +71,10 @@ def main() -> None:
     diffing.add_argument("old", nargs="?", default="HEAD", help="git revision, tag or experiment")
     diffing.add_argument("new", nargs="?", help="the same; without it, the working tree")
     diffing.add_argument("--out", type=Path, default=Path("results/diff.html"), help="the page")
+
+    serving = command(ui)
+    serving.add_argument("--results", type=Path, default="results", help="folder of all results")
+    serving.add_argument("--port", type=int, default=5000, help="where the UI listens")
 
     flags = parser.parse_args()
     with one_message():

@@ -2,6 +2,7 @@
 
 import io
 import math
+import sys
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from markupsafe import Markup
 from PIL import Image
 from scipy import stats
 
+from vaepipe.errors import UserError
 from vaepipe.figures import NAMES
 from vaepipe.metrics import METRICS
 from vaepipe.versions import Version, earlier, git, read_version
@@ -92,8 +94,8 @@ def moves(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     """A row per model, latent size and metric of either version.
 
     Returns:
-        The three keys, `mean_old`, `half_old` (of the 95 % interval over seeds), `mean_new`,
-        `half_new`, `moved`, `half` (of the 95 % interval of the move) and `verdict`.
+        The three keys; `old`, `new` and `moved`, the means and their difference; `half_old`,
+        `half_new` and `half_moved`, half the widths of their 95 % intervals; and `verdict`.
     """
     both = old.merge(new, on=KEYS, how="outer", suffixes=("_old", "_new"), sort=False)
     models = [*dict.fromkeys([*new["model"], *old["model"]])]
@@ -113,9 +115,9 @@ def moves(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
             said = verdict(moved, half, better)
         rows.append(
             {key: row[key] for key in KEYS}
-            | {f"mean_{s}": row[f"mean_{s}"] for s in ("old", "new")}
+            | {side: row[f"mean_{side}"] for side in ("old", "new")}
             | {f"half_{s}": row[f"high_{s}"] - row[f"mean_{s}"] for s in ("old", "new")}
-            | {"moved": moved, "half": half, "verdict": said}
+            | {"moved": moved, "half_moved": half, "verdict": said}
         )
     return pd.DataFrame(rows)
 
@@ -208,8 +210,7 @@ def mean(row: Mapping[str, Any], side: str) -> str:
     """A mean of a row of `moves`, or its move, with half its interval, as people read them."""
     metric = METRICS.get(row["metric"])
     digits = metric.digits if metric else 2
-    name, sign = ("", "+") if side == "moved" else (f"_{side}", "")
-    value, half = row["moved" if sign else f"mean{name}"], row[f"half{name}"]
+    value, half, sign = row[side], row[f"half_{side}"], "+" if side == "moved" else ""
     if math.isnan(value):
         return "–"
     return f"{value:{sign},.{digits}f}" + ("" if math.isnan(half) else f" ± {half:,.{digits}f}")
@@ -255,5 +256,10 @@ def since_earlier(root: Path) -> Markup | None:
 
     The figures of that version would make the report twice as heavy: `vaepipe diff` shows them.
     """
-    rev = earlier(root)
-    return html(compare(root, rev, None), figures=False) if rev else None
+    try:
+        rev = earlier(root)
+        return html(compare(root, rev, None), figures=False) if rev else None
+    except UserError as error:
+        # The report stands without it.
+        print(f"vaepipe: not compared with an earlier version: {error}", file=sys.stderr)
+        return None

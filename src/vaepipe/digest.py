@@ -54,7 +54,7 @@ def digest(files: Iterable[Path]) -> dict[str, Any]:
         UserError: a file can't be read.
     """
     try:
-        found = {path.as_posix(): sha256(path) for path in sorted(files)}
+        found = {name: sha256(Path(name)) for name in sorted(p.as_posix() for p in files)}
     except OSError as error:
         raise UserError(f"{error.filename} can't be read: {error.strerror}") from error
     lines = "".join(f"{value}  {name}\n" for name, value in found.items())

@@ -7,7 +7,7 @@ from vaepipe import params
 from vaepipe.errors import one_message
 from vaepipe.files import write_json
 from vaepipe.runs import Results
-from vaepipe.tracking import track
+from vaepipe.tracking.publish import track
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from vaepipe.files import locked, write_json, write_text
 from vaepipe.progress import progress
 from vaepipe.provenance import Stopwatch, device_name, versions
 from vaepipe.runs import Results
+from vaepipe.tracking.live import streaming
 from vaepipe.training import NotFinite, start, train
 
 # The columns of a history without a row: of a run that failed in its first epoch.
@@ -43,8 +44,14 @@ def main() -> None:
         try:
             with (
                 memory_for("train.batch_size", settings.batch_size),
-                progress(run.name, settings.epochs) as on_epoch,
+                progress(run.name, settings.epochs) as show,
+                streaming(results, about) as send,
             ):
+
+                def on_epoch(row: dict[str, float]) -> None:
+                    show(row)
+                    send(row)
+
                 model, history = train(run, settings, training, validation, device, saved, on_epoch)
         except NotFinite as error:
             # A result like any other: the report counts the run as failed, the others go on.

@@ -1,0 +1,68 @@
+"""The names that a run has in MLflow and the digests by which it is known.
+
+What streams while a run is trained imports this, so it imports neither PyTorch nor pandas.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mlflow.entities import Metric
+
+from vaepipe.figures import COLOURS
+from vaepipe.runs import Run
+
+DIGITS = 32  # hexadecimal digits of a digest; MLflow takes no more than 36 for a data set's
+
+
+def digest(parts: Iterable[str]) -> str:
+    """One digest over texts, in their order."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:DIGITS]
+
+
+def training_digest(note: Mapping[str, Any]) -> str:
+    """What is known of a run before it is trained: its cell, its settings and its data."""
+    return digest([json.dumps({k: note[k] for k in ("run", "train", "data")}, sort_keys=True)])
+
+
+def data_digest(manifest: Mapping[str, Any]) -> str:
+    """A digest over the names and digests of a data set's files."""
+    return digest([json.dumps(manifest, sort_keys=True)])
+
+
+def run_tags(run: Run, manifest: Mapping[str, Any]) -> dict[str, str]:
+    """What a run is told apart by, as tags."""
+    return {
+        **{k: str(v) for k, v in vars(run).items()},
+        "data_set": manifest["data_set"],
+        "data_digest": data_digest(manifest),
+        "mlflow.runColor": COLOURS.get(run.model, "#777777"),
+    }
+
+
+def run_params(run: Run, train: Mapping[str, Any]) -> dict[str, str]:
+    """The cell of the matrix, and the settings of section `train` as `train.epochs` and so on."""
+    settings = {f"train.{k}": list(v) if isinstance(v, tuple) else v for k, v in train.items()}
+    return {k: str(v) for k, v in (vars(run) | settings).items()}
+
+
+def history_metrics(rows: Iterable[Mapping[str, float]]) -> list[Metric]:
+    """A point per epoch and column: `train_loss` of epoch 3 is `train/loss` at step 3."""
+    now = int(time.time() * 1000)
+    return [
+        Metric(slashed(name), float(value), now, int(row["epoch"]))
+        for row in rows
+        for name, value in row.items()
+        if name != "epoch"
+    ]
+
+
+def slashed(column: str) -> str:
+    """`validation_loss` as `validation/loss`, `learning_rate` as `train/learning_rate`.
+
+    The slash gives a metric its section in MLflow's charts.
+    """
+    part, _, rest = column.partition("_")
+    return f"{part}/{rest}" if part in ("train", "validation") else f"train/{column}"

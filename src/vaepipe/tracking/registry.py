@@ -1,0 +1,103 @@
+"""The model registry: a version for all new weights, and the champion among them.
+
+The champion is the version with the lowest loss on the validation images after its last epoch. The
+test set has no part in any choice.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from safetensors import safe_open
+
+from vaepipe import weights
+from vaepipe.runs import Results, Run
+from vaepipe.tracking.content import failed, history_rows
+from vaepipe.tracking.models import models_of
+from vaepipe.tracking.names import DIGITS, data_digest
+from vaepipe.tracking.store import Store
+
+
+def register(store: Store, run: Run, run_id: str, results: Results) -> None:
+    """Make a version of the run's model unless one has its weights, and compare it once.
+
+    A run that failed is no candidate.
+
+    Alias `champion` is the best of all latent sizes, `champion-z20` the best of that size. A
+    version is compared once, so that an alias which people moved by hand stays where it is.
+    """
+    path, client = results.model(run), store.client
+    note = weights.read_note(path)
+    if failed(note):
+        return
+    name, sha = registered_name(note), weights_digest(path)
+    found = client.search_model_versions(f"name = '{name}' and tags.weights_digest = '{sha}'")
+    if any(version.tags.get("compared") for version in found):
+        return
+    if found:
+        version = found[0]
+    else:
+        _registered(client, name, note)
+        [model] = models_of(store, run_id)
+        tags = {
+            "weights_digest": sha,
+            "validation_loss": repr(history_rows(results.history(run))[-1]["validation_loss"]),
+            "latent_dim": str(run.latent_dim),
+            "seed": str(run.seed),
+            "data_digest": data_digest(note["data"]),
+        }
+        version = client.create_model_version(
+            name, f"models:/{model.model_id}", run_id, tags=tags, model_id=model.model_id
+        )
+    for alias in ("champion", f"champion-z{run.latent_dim}"):
+        champion = _holder(client, name, alias)
+        if champion is None or _loss(version) < _loss(champion):
+            client.set_registered_model_alias(name, alias, version.version)
+    client.set_model_version_tag(name, version.version, "compared", "true")
+
+
+def registered_name(note: dict[str, Any]) -> str:
+    """`vaepipe-vae`; with the data set and `grey` where validation losses are of another kind."""
+    data, pixels = note["data"]["data_set"], note["train"]["binarize"]
+    parts = ["vaepipe", note["run"]["model"]]
+    parts += [data] * (data != "mnist") + ["grey"] * (pixels == "none")
+    return "-".join(parts)
+
+
+def weights_digest(path: Path) -> str:
+    """A digest over the tensors alone: the settings beside them may differ."""
+    whole = hashlib.sha256()
+    with safe_open(path, framework="numpy") as file:
+        for name in sorted(file.keys()):
+            tensor = file.get_tensor(name)
+            whole.update(f"{name} {tensor.dtype} {tensor.shape}".encode() + tensor.tobytes())
+    return whole.hexdigest()[:DIGITS]
+
+
+def _registered(client: MlflowClient, name: str, note: dict[str, Any]) -> None:
+    model, data = note["run"]["model"].upper(), note["data"]["data_set"]
+    description = (
+        f"{model} trained on {data} by vaepipe. `champion` has the lowest validation loss of all,"
+        " `champion-z20` of those with 20 latents."
+    )
+    try:
+        client.create_registered_model(name, description=description)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _holder(client: MlflowClient, name: str, alias: str) -> Any | None:
+    try:
+        return client.get_model_version_by_alias(name, alias)
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+        return None
+
+
+def _loss(version: Any) -> float:
+    # A version that someone registered by hand has no such tag, and is no match.
+    return float(version.tags.get("validation_loss", "inf"))

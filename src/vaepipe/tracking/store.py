@@ -1,0 +1,144 @@
+"""The store: where it is, and opening it so that several first writers don't get in each other's
+way."""
+
+import fcntl
+import logging
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from mlflow import MlflowClient
+from mlflow.entities import Experiment
+from mlflow.exceptions import MlflowException
+
+from vaepipe.errors import UserError
+from vaepipe.runs import Results
+from vaepipe.tracking.secrets import redacted, without_secrets
+
+logging.getLogger("alembic").setLevel(logging.WARNING)
+
+# Faults of these are faults of the store; any other is one of this program.
+LIBRARIES = {
+    "mlflow",
+    "sqlalchemy",
+    "sqlite3",
+    "alembic",
+    "psycopg2",
+    "requests",
+    "urllib3",
+    "boto3",
+    "botocore",
+}
+SCHEMA_LOCK = 0x76616570697065  # "vaepipe": PostgreSQL's advisory locks are numbers
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open store: its address, MLflow's client, the experiment, and who writes to it."""
+
+    uri: str
+    client: MlflowClient
+    experiment_id: str
+    writer: str
+
+
+def store_uri(results: Results) -> str:
+    """Where runs are logged: MLFLOW_TRACKING_URI, or an sqlite file among the results."""
+    default = f"sqlite:///{results.mlflow / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or default
+
+
+@contextmanager
+def usable(uri: str) -> Iterator[None]:
+    """Turn a fault of the store into one `UserError` without secrets; results are not touched."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, OSError) and type(error).__module__.split(".")[0] not in LIBRARIES:
+            raise
+        reason = next(iter(redacted(str(error), uri).splitlines()), type(error).__name__)
+        raise UserError(
+            f"MLflow's store {without_secrets(uri)} can't be used: {reason}."
+            " All results are kept; run the track stage again later"
+        ) from None  # the cause's text may hold the password
+
+
+def connect(uri: str, experiment: str, results: Results) -> Store:
+    """Open the store, making its schema and the experiment if they are not there.
+
+    Raises:
+        UserError: the experiment was deleted in MLflow.
+    """
+    with exclusively(uri):
+        client = MlflowClient(uri, registry_uri=uri)
+        found = client.get_experiment_by_name(experiment) or _made(client, uri, experiment, results)
+    if found.lifecycle_stage != "active":
+        raise UserError(
+            f"the experiment {experiment} was deleted in MLflow; restore it with"
+            f" `mlflow experiments restore --experiment-id {found.experiment_id}`,"
+            " or set track.experiment to another name"
+        )
+    return Store(uri, client, found.experiment_id, writer(results))
+
+
+def _made(client: MlflowClient, uri: str, name: str, results: Results) -> Experiment:
+    # A server knows where its artifacts go. A database alone does not: the same variable that
+    # tells `mlflow server` says it here, and otherwise they lie among the results.
+    folder = None
+    if not uri.startswith(("http:", "https:")):
+        root = os.environ.get("MLFLOW_DEFAULT_ARTIFACT_ROOT")
+        local = (results.mlflow / "mlartifacts").resolve().as_uri()
+        folder = f"{root.rstrip('/')}/{name}" if root else local
+    try:
+        client.create_experiment(name, artifact_location=folder)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another writer was quicker
+            raise
+    return client.get_experiment_by_name(name)
+
+
+@contextmanager
+def exclusively(uri: str) -> Iterator[None]:
+    """Let one process at a time through, in this and on other machines.
+
+    MLflow breaks when several processes make the schema at once. A server takes care of that
+    itself.
+    """
+    if uri.startswith("sqlite:"):
+        path = Path(uri.removeprefix("sqlite:///").partition("?")[0])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.with_name(path.name + ".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # MLflow tries for minutes to open what is not a database.
+            with closing(sqlite3.connect(path)) as database:
+                database.execute("PRAGMA schema_version")
+            yield
+    elif uri.startswith("postgresql"):
+        import sqlalchemy
+
+        engine = sqlalchemy.create_engine(uri)
+        try:
+            with engine.connect() as connection:
+                connection.execute(sqlalchemy.text(f"SELECT pg_advisory_lock({SCHEMA_LOCK})"))
+                yield
+        finally:
+            engine.dispose()  # ends the session, and with it the lock
+    else:
+        yield
+
+
+def writer(results: Results) -> str:
+    """A random name of this results folder, by which it knows what it began in a store."""
+    path = results.folder / "mlflow.writer"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{path.name}.{os.getpid()}")
+        aside.write_text(uuid4().hex)
+        with suppress(FileExistsError):
+            os.link(aside, path)  # unlike a rename, it leaves a name that another process gave
+        aside.unlink()
+    return path.read_text().strip()

@@ -1,0 +1,121 @@
+"""MLflow's UI on the loopback address, and the links that show this project's comparison."""
+
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from subprocess import Popen, TimeoutExpired
+from urllib.error import URLError
+from urllib.parse import quote, urlsplit
+from urllib.request import urlopen
+
+import vaepipe.tracking  # noqa: F401  (sets what mlflow reads when it starts)
+from vaepipe.errors import UserError
+from vaepipe.files import read_json
+from vaepipe.runs import Results
+from vaepipe.tracking.secrets import without_secrets
+
+HOST = "127.0.0.1"
+START = 90  # seconds that the server may take to answer
+
+
+def links(base: str, tracked: dict) -> dict[str, str]:
+    """Where the UI shows what `track` published, by what is seen there."""
+    experiment, runs = tracked["experiment_id"], list(tracked["runs"].values())
+    # MLflow's UI opens on a page for chat models unless it is told otherwise.
+    mode = "workflowType=machine_learning"
+    view = f"{base}/#/experiments/{experiment}/runs"
+    compared = f"runs={quote(json.dumps(runs))}&experiments={quote(json.dumps([experiment]))}"
+    return {
+        "runs": f"{view}?{mode}",
+        "charts": f"{view}?{mode}&compareRunsMode=CHART",
+        "compare": f"{base}/#/compare-runs?{compared}&{mode}",
+        "report": f"{view}/{tracked['comparison']}/artifacts/report.html?{mode}",
+        "models": f"{base}/#/models",
+    }
+
+
+@contextmanager
+def serving(uri: str, port: int) -> Iterator[str]:
+    """Run MLflow's server on the loopback address, and give its URL once it answers.
+
+    Raises:
+        UserError: the port is taken, or the server does not start.
+    """
+    base = f"http://{HOST}:{port}"
+    with socket.socket() as probe:
+        # As servers do, so that a port that was just given up is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise UserError(f"port {port} can't be used ({error.strerror}); try --port") from error
+    words = ["-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
+    words += ["--uvicorn-opts", "--log-level warning"]  # no line for each request
+    # The store's address goes by the environment: a command line shows its password to everyone.
+    environment = os.environ | {
+        "MLFLOW_BACKEND_STORE_URI": uri,
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    child = Popen([sys.executable, *words], env=environment, start_new_session=True)
+    try:
+        wait(child, base, uri)
+        yield base
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGTERM)
+        try:
+            child.wait(10)
+        except TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+
+
+def wait(child: Popen, base: str, uri: str) -> None:
+    """Wait until the server answers."""
+    deadline = time.monotonic() + START
+    while time.monotonic() < deadline and child.poll() is None:
+        with suppress(URLError, OSError), urlopen(f"{base}/health", timeout=5):
+            return
+        time.sleep(0.1)
+    raise UserError(f"MLflow's server does not start on the store {without_secrets(uri)}")
+
+
+def show(uri: str, results: Results, port: int) -> None:
+    """Print the links, and serve the UI until this process is ended.
+
+    A store that is itself a server is not served once more.
+
+    Raises:
+        UserError: nothing was published to this store, or the server does not start.
+    """
+    path = results.folder / "mlflow.json"
+    tracked = read_json(path) if path.exists() else {}
+    if tracked.get("tracking_uri") != without_secrets(uri):
+        raise UserError(
+            f"{path} names no runs in the store {without_secrets(uri)}:"
+            " run `make track` to publish the results there"
+        )
+    if uri.startswith(("http://", "https://")):
+        address = urlsplit(uri)
+        host = address.netloc.rpartition("@")[2]
+        announce(links(f"{address.scheme}://{host}{address.path.rstrip('/')}", tracked))
+        return
+    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+        raise UserError(f"{uri} is not there: run `make track` to publish the results again")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with suppress(KeyboardInterrupt), serving(uri, port) as base:
+        announce(links(base, tracked))
+        print("Ctrl-C ends it.", flush=True)
+        signal.pause()
+
+
+def announce(places: dict[str, str]) -> None:
+    """Print each link with its name."""
+    for name, link in places.items():
+        print(f"{name:8} {link}", flush=True)

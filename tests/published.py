@@ -1,0 +1,180 @@
+"""Results as the stages leave them, made without training, and a look at what MLflow has."""
+
+import multiprocessing
+import os
+import sys
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pandas as pd
+import torch
+from mlflow import MlflowClient
+
+from vaepipe import weights
+from vaepipe.comparison import comparison_table, metrics_table
+from vaepipe.figures import NAMES
+from vaepipe.files import read_json, write_json, write_text
+from vaepipe.models import Architecture, build
+from vaepipe.params import Matrix
+from vaepipe.runs import Results, Run, runs_of
+from vaepipe.tracking.publish import track
+
+ALL = Matrix(("ae", "vae", "cvae"), (3,), (0,))
+ONE = Matrix(("vae",), (3,), (0,))
+MANIFEST = {
+    "data_set": "mnist",
+    "files": {"train-images-idx3-ubyte": {"sha256": "ab" * 32, "bytes": 784, "shape": [1, 28, 28]}},
+}
+TRAIN = {"hidden": [16], "activation": "silu", "binarize": "dynamic", "epochs": 3}
+PROTOCOL = {
+    "data_set": "mnist",
+    "split": "test",
+    "binarize": "dynamic",
+    "importance_samples": 5,
+    "evaluation_seed": 0,
+}
+
+
+def about(run: Run) -> dict:
+    """What the weights file says of the run."""
+    return {"run": vars(run), "train": TRAIN, "data": MANIFEST}
+
+
+def history(run: Run, epochs: int = 3, shift: float = 0.0) -> list[dict[str, float]]:
+    """Losses with all their digits, so that a value that lost some is noticed."""
+    draw = np.random.default_rng(run.seed + 10 * run.latent_dim)
+    return [
+        {
+            "epoch": epoch,
+            "learning_rate": 0.005 / 3**epoch,
+            "train_loss": 200 / epoch + shift + draw.random(),
+            "validation_loss": 210 / epoch + shift + draw.random(),
+        }
+        for epoch in range(1, epochs + 1)
+    ]
+
+
+def write_run(run: Run, results: Results, shift: float = 0.0, test_shift: float = 0.0) -> None:
+    """The files of one run; another `shift` gives other weights and losses."""
+    a = Architecture(run.model, run.latent_dim, tuple(TRAIN["hidden"]), TRAIN["activation"])
+    chance = torch.Generator().manual_seed(run.seed + round(1000 * shift))
+    weights.save(results.model(run), build(a, chance), about(run))
+    table = pd.DataFrame(history(run, shift=shift))
+    write_text(results.history(run), table.to_csv(index=False))
+    names = ["reconstruction_cross_entropy"] + ["neg_elbo", "nll"] * (run.model != "ae")
+    metrics = dict.fromkeys(names, 100 / 3 + shift + test_shift)
+    metrics |= {f"{name}_sem": 1 / 7 for name in names}
+    write_json(
+        results.metrics(run),
+        vars(run) | {"metrics": metrics, "protocol": PROTOCOL, "failed": None},
+    )
+    draw(results.figure(run.name), shift)
+
+
+def draw(path: Path, shift: float) -> None:
+    """A tiny figure."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    matplotlib.image.imsave(path, np.full((8, 8), shift), vmin=0, vmax=100)
+
+
+def write_results(folder: Path, matrix: Matrix, shift: float = 0.0) -> Results:
+    """The files of all runs, and the tables, figures and report over them."""
+    results = Results(folder)
+    for run in runs_of(matrix):
+        write_run(run, results, shift)
+    write_tables(results, matrix, shift)
+    write_text(folder / "report.html", "<!doctype html><title>A report</title><h1>A report</h1>")
+    return results
+
+
+def write_tables(results: Results, matrix: Matrix, shift: float = 0.0) -> None:
+    table = metrics_table(read_json(results.metrics(run)) for run in runs_of(matrix))
+    write_text(results.metrics_table, table.to_csv(index=False))
+    write_text(results.comparison_table, comparison_table(table).to_csv(index=False))
+    for name in NAMES:
+        draw(results.figure(name), shift)
+
+
+# A server that has imported everything and forks: what is killed is publishing, not an import.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["published"])
+
+
+def start_publishing(
+    folder: Path, matrix: Matrix, **environment: str
+) -> multiprocessing.process.BaseProcess:
+    """Publish the results of a folder in a process of its own."""
+    process = PROCESSES.Process(target=_publish, args=(folder, matrix, environment), daemon=True)
+    process.start()
+    return process
+
+
+def _publish(folder: Path, matrix: Matrix, environment: dict[str, str]) -> None:
+    os.environ |= environment
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    track(matrix, "vaepipe", Results(folder))
+
+
+class Seen:
+    """All that a store has to show."""
+
+    def __init__(self, uri: str, experiment: str = "vaepipe"):
+        self.client = MlflowClient(uri, registry_uri=uri)
+        self.experiment_id = self.client.get_experiment_by_name(experiment).experiment_id
+        self.runs = self.client.search_runs([self.experiment_id])
+        self.models = self.client.search_logged_models([self.experiment_id], max_results=1000)
+        ids = {run.info.run_id for run in self.runs}
+        versions = self.client.search_model_versions("name LIKE 'vaepipe-%'")
+        self.versions = [version for version in versions if version.run_id in ids]
+
+    def names(self) -> list[str]:
+        return sorted(run.info.run_name for run in self.runs)
+
+    def run(self, name: str):
+        [found] = [run for run in self.runs if run.info.run_name == name]
+        return found
+
+    def points(self, name: str) -> dict[tuple[str, int], float]:
+        """Every logged point of a run by metric and step; none may be there twice.
+
+        The machine's metrics are left out.
+        """
+        run = self.run(name)
+        names = [m for m in run.data.metrics if not m.startswith("system/")]
+        points = [p for m in names for p in self.client.get_metric_history(run.info.run_id, m)]
+        found = {(p.key, p.step): p.value for p in points}
+        assert len(found) == len(points)
+        return found
+
+    def files(self, name: str, folder: str = "") -> set[str]:
+        listed = self.client.list_artifacts(self.run(name).info.run_id, folder or None)
+        return {Path(f.path).name for f in listed}
+
+
+def expected_points(run: Run, results: Results) -> dict[tuple[str, int], float]:
+    """The points that the files of a run hold, read without this project's code for tracking."""
+    points = {(f"test/{k}", 0): v for k, v in read_json(results.metrics(run))["metrics"].items()}
+    lines = results.history(run).read_text().splitlines()
+    columns = lines[0].split(",")
+    for line in lines[1:]:
+        row = dict(zip(columns, map(float, line.split(",")), strict=True))
+        step = int(row["epoch"])
+        points["train/learning_rate", step] = row["learning_rate"]
+        points["train/loss", step] = row["train_loss"]
+        points["validation/loss", step] = row["validation_loss"]
+    return points
+
+
+def assert_whole(results: Results, matrix: Matrix, seen: Seen) -> None:
+    """Every run of the matrix and the comparison are there once, with all they should hold."""
+    assert seen.names() == sorted([*(run.name for run in runs_of(matrix)), "comparison"])
+    assert {run.info.status for run in seen.runs} == {"FINISHED"}
+    assert len(seen.models) == len(runs_of(matrix))
+    assert {model.status for model in seen.models} == {"READY"}
+    for run in runs_of(matrix):
+        assert seen.points(run.name) == expected_points(run, results)
+        assert seen.files(run.name, "figures") == {f"{run.name}.png"}
+        assert seen.files(run.name) == {f"{run.name}.csv", f"{run.name}.json", "figures"}
+    assert seen.files("comparison", "figures") == {f"{name}.png" for name in NAMES}
+    assert seen.files("comparison") >= {"metrics.csv", "comparison.csv"}

@@ -1,0 +1,454 @@
+"""Publishing to MLflow: what is there, that it is there once, and that it is there whole."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mlflow.pyfunc
+import numpy as np
+import pytest
+import torch
+from mlflow import MlflowClient
+
+from conftest import ROOT
+from published import (
+    ALL,
+    ONE,
+    TRAIN,
+    Seen,
+    about,
+    assert_whole,
+    draw,
+    start_publishing,
+    write_results,
+    write_run,
+    write_tables,
+)
+from servers import refusing, serve, status
+from vaepipe import weights
+from vaepipe.errors import UserError
+from vaepipe.figures import COLOURS
+from vaepipe.files import read_json, sha256, write_json
+from vaepipe.runs import Results, Run, runs_of
+from vaepipe.tracking.attach import attach_report
+from vaepipe.tracking.content import driver
+from vaepipe.tracking.publish import track
+from vaepipe.tracking.secrets import redacted, without_secrets
+from vaepipe.tracking.store import store_uri
+
+VAE = Run("vae", 3, 0)
+
+
+@pytest.fixture(autouse=True)
+def default_store(monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+@pytest.fixture
+def results(tmp_path, schema) -> Results:
+    """Results of one VAE beside an empty store."""
+    return write_results(_store(tmp_path / "results", schema), ONE)
+
+
+def _store(folder: Path, schema: Path) -> Path:
+    folder.mkdir(parents=True)
+    shutil.copy(schema, folder / "mlflow.db")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory, schema):
+    """All models published once, for tests that only look."""
+    folder = _store(tmp_path_factory.mktemp("tracked") / "results", schema)
+    results = write_results(folder, ALL)
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    ids = track(ALL, "vaepipe", results)
+    write_json(folder / "mlflow.json", ids)
+    attach_report(results)
+    return results, ids, Seen(store_uri(results))
+
+
+def test_a_run_holds_all_that_its_files_hold(tracked):
+    results, ids, seen = tracked
+    assert_whole(results, ALL, seen)
+    for run in runs_of(ALL):
+        assert seen.run(run.name).info.run_id == ids["runs"][run.name]
+
+
+def test_tags_tell_runs_apart(tracked):
+    _, _, seen = tracked
+    tags = seen.run("vae-z3-s0").data.tags
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=ROOT)
+    expected = {
+        "model": "vae",
+        "latent_dim": "3",
+        "seed": "0",
+        "data_set": "mnist",
+        "git_commit": commit.stdout.strip(),
+        "mlflow.runColor": COLOURS["vae"],
+        "mlflow.runName": "vae-z3-s0",
+    }
+    assert {name: tags[name] for name in expected} == expected
+    assert tags["git_clean"] in ("true", "false")
+    assert len(tags["digest"]) == len(tags["data_digest"]) == 32
+    versions = {run.data.tags["report_version"] for run in seen.runs}
+    assert len(versions) == 1
+
+
+def test_params_are_those_the_user_set(tracked):
+    _, _, seen = tracked
+    assert seen.run("vae-z3-s0").data.params == {
+        "model": "vae",
+        "latent_dim": "3",
+        "seed": "0",
+        **{f"train.{name}": str(value) for name, value in TRAIN.items()},
+        "evaluate.importance_samples": "5",
+        "evaluate.seed": "0",
+    }
+
+
+def test_the_data_set_is_an_input_with_its_digest(tracked):
+    _, _, seen = tracked
+    run = seen.run("vae-z3-s0")
+    [used] = run.inputs.dataset_inputs
+    assert used.dataset.name == "mnist"
+    assert used.dataset.digest == run.data.tags["data_digest"]
+    assert json.loads(used.dataset.source) == {"train-images-idx3-ubyte": "ab" * 32}
+
+
+def test_the_comparison_holds_the_report_and_leads_to_its_runs(tracked):
+    results, ids, seen = tracked
+    assert "report.html" in seen.files("comparison")
+    tags = seen.run("comparison").data.tags
+    assert tags["report_digest"] == sha256(results.folder / "report.html")
+    for run_id in ids["runs"].values():
+        assert f"#/experiments/{ids['experiment_id']}/runs/{run_id}" in tags["mlflow.note.content"]
+
+
+def test_the_drivers_name_themselves(monkeypatch):
+    monkeypatch.delenv("DVC_STAGE", raising=False)
+    monkeypatch.delenv("VAEPIPE_DRIVER", raising=False)
+    assert driver() == "none"
+    monkeypatch.setenv("VAEPIPE_DRIVER", "snakemake")
+    assert driver() == "snakemake"
+    monkeypatch.setenv("DVC_STAGE", "track")
+    assert driver() == "dvc"
+
+
+LOADED = """
+import json, sys
+import mlflow, numpy as np
+task = json.load(sys.stdin)
+mlflow.set_tracking_uri(task["uri"])
+answer = {}
+for name, model_id in task["models"].items():
+    model = mlflow.pyfunc.load_model(f"models:/{model_id}")
+    given = {"image": np.array(task["image"], "f4")}
+    if name == "cvae-z3-s0":
+        given["label"] = np.array(task["label"])
+    out = {"reconstruct": model.predict(given)}
+    if name != "ae-z3-s0":
+        for draw, seed in (("first", 1), ("again", 1), ("other", 2)):
+            out[draw] = model.predict(given, params={"task": "sample", "seed": seed})
+    answer[name] = {k: v.tolist() for k, v in out.items()}
+import vaepipe
+print(json.dumps({"code": vaepipe.__file__, "out": answer}))
+"""
+
+
+@pytest.fixture(scope="module")
+def answers(tracked, tmp_path_factory):
+    """What the published models give, in a process that does not see this tree's code."""
+    results, _, seen = tracked
+    task = {
+        "uri": store_uri(results),
+        "models": {m.name: m.model_id for m in seen.models},
+        "image": np.random.default_rng(0).random((4, 784), "f4").tolist(),
+        "label": [3, 1, 4, 1],
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED],
+        input=json.dumps(task),
+        capture_output=True,
+        text=True,
+        cwd=tmp_path_factory.mktemp("elsewhere"),
+        env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
+    )
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout.splitlines()[-1])
+    assert "mlartifacts" in answer["code"], "the code must be the model's own"
+    return task, answer["out"]
+
+
+@pytest.mark.parametrize("run", runs_of(ALL), ids=lambda run: run.model)
+def test_a_model_loads_by_itself_and_reconstructs_and_samples(tracked, answers, run):
+    results, _, _ = tracked
+    task, out = answers
+    model, _ = weights.load(results.model(run))
+    x, labels = torch.tensor(task["image"]), torch.tensor(task["label"])
+    with torch.no_grad():
+        expected = model.decode(model.codes(x, labels), labels).sigmoid()
+    given = {k: torch.tensor(v) for k, v in out[run.name].items()}
+    torch.testing.assert_close(given["reconstruct"], expected)
+    if run.model != "ae":
+        assert given["first"].shape == (4, 784)
+        assert torch.equal(given["first"], given["again"])
+        assert not torch.equal(given["first"], given["other"])
+
+
+def test_a_model_says_what_it_takes_and_needs(tracked):
+    results, _, seen = tracked
+    mlflow.set_tracking_uri(store_uri(results))
+    by_name = {m.name: mlflow.models.get_model_info(f"models:/{m.model_id}") for m in seen.models}
+    assert by_name["cvae-z3-s0"].signature.inputs.input_names() == ["image", "label"]
+    assert by_name["vae-z3-s0"].signature.inputs.input_names() == ["image"]
+    for info in by_name.values():
+        assert info.saved_input_example_info is not None
+        folder = Path(mlflow.artifacts.download_artifacts(f"models:/{info.model_id}"))
+        needs = (folder / "requirements.txt").read_text().split()
+        assert f"torch=={torch.__version__.partition('+')[0]}" in needs
+        assert all("==" in need for need in needs)
+        assert not [p for p in folder.rglob("*") if p.suffix in (".pkl", ".pickle", ".pt", ".pth")]
+
+
+def test_an_ae_has_no_samples(tracked, monkeypatch):
+    results, _, seen = tracked
+    monkeypatch.setattr(sys, "path", sys.path[:])  # loading puts the model's code in front
+    mlflow.set_tracking_uri(store_uri(results))
+    [model_id] = [m.model_id for m in seen.models if m.name == "ae-z3-s0"]
+    model = mlflow.pyfunc.load_model(f"models:/{model_id}")
+    with pytest.raises(ValueError, match="no prior"):
+        model.predict({"image": np.zeros((1, 784), "f4")}, params={"task": "sample"})
+    with pytest.raises(ValueError, match="reconstruct, sample"):
+        model.predict({"image": np.zeros((1, 784), "f4")}, params={"task": "dream"})
+
+
+def test_tracking_again_changes_nothing(results):
+    first = track(ONE, "vaepipe", results)
+    before = Seen(store_uri(results))
+    assert track(ONE, "vaepipe", results) == first
+    after = Seen(store_uri(results))
+    assert [r.to_dictionary() for r in after.runs] == [r.to_dictionary() for r in before.runs]
+    assert len(after.models) == len(after.versions) == 1
+
+
+def test_other_results_are_other_runs_and_other_figures_are_not(results):
+    first = track(ONE, "vaepipe", results)
+    draw(results.figure(VAE.name), 50.0)
+    again = track(ONE, "vaepipe", results)
+    assert again == first
+    client = MlflowClient(store_uri(results))
+    path = client.download_artifacts(first["runs"][VAE.name], f"figures/{VAE.name}.png")
+    assert sha256(Path(path)) == sha256(results.figure(VAE.name))
+
+    write_run(VAE, results, shift=1.0)
+    write_tables(results, ONE, shift=1.0)
+    second = track(ONE, "vaepipe", results)
+    assert second["runs"] != first["runs"]
+    assert second["comparison"] != first["comparison"]
+    seen = Seen(store_uri(results))
+    assert seen.names() == ["comparison"] * 2 + [VAE.name] * 2
+    assert len({run.data.tags["report_version"] for run in seen.runs}) == 2
+
+
+def test_tracking_again_after_the_database_was_deleted(results, schema):
+    track(ONE, "vaepipe", results)
+    MlflowClient(store_uri(results))._tracking_client.store.engine.dispose()
+    shutil.copy(schema, results.folder / "mlflow.db")
+    track(ONE, "vaepipe", results)
+    assert_whole(results, ONE, Seen(store_uri(results)))
+
+
+def test_killed_at_any_moment_nothing_is_twice_or_half(tmp_path, schema):
+    """SIGKILL at random moments of publishing, then again; after each, what looks whole is."""
+    results = write_results(_store(tmp_path / "results", schema), ALL)
+    random_moments = random.Random(6)
+    killed = 0
+    for _ in range(15):
+        writer = start_publishing(results.folder, ALL)
+        writer.join(random_moments.uniform(0.05, 1.0))
+        if writer.exitcode is not None:
+            break
+        os.kill(writer.pid, signal.SIGKILL)
+        writer.join(10)
+        killed += 1
+        assert_no_half_run_looks_whole(results)
+    assert killed >= 3
+    writer = start_publishing(results.folder, ALL)
+    writer.join(60)
+    assert writer.exitcode == 0
+    assert_whole(results, ALL, Seen(store_uri(results)))
+
+
+def assert_no_half_run_looks_whole(results: Results) -> None:
+    with sqlite3.connect(results.folder / "mlflow.db") as db:
+        whole = db.execute(
+            "SELECT run_uuid, name FROM runs"
+            " WHERE status = 'FINISHED' AND lifecycle_stage = 'active' AND name != 'comparison'"
+        ).fetchall()
+        for run_id, name in whole:
+            [(points,)] = db.execute("SELECT count(*) FROM metrics WHERE run_uuid = ?", (run_id,))
+            model = read_json(results.folder / "metrics" / f"{name}.json")
+            assert points == 9 + len(model["metrics"])
+            models = db.execute(
+                "SELECT status FROM logged_models WHERE source_run_id = ?"
+                " AND lifecycle_stage = 'active'",
+                (run_id,),
+            ).fetchall()
+            assert len(models) == 1
+    assert len({name for _, name in whole}) == len(whole)
+
+
+def test_a_failed_run_is_published_as_failed_and_is_no_candidate(results):
+    note = about(VAE) | {"failed": "the loss is not finite in epoch 4, step 7"}
+    model, _ = weights.load(results.model(VAE))
+    weights.save(results.model(VAE), model, note)
+    write_json(results.metrics(VAE), read_json(results.metrics(VAE)) | {"metrics": {}})
+    first = track(ONE, "vaepipe", results)
+    assert track(ONE, "vaepipe", results) == first
+    seen = Seen(store_uri(results))
+    run = seen.run(VAE.name)
+    assert run.info.status == "FAILED"
+    assert "epoch 4, step 7" in run.data.tags["failed"]
+    assert not seen.versions
+
+
+def test_the_champion_is_chosen_by_validation_and_moves_with_new_weights_only(results):
+    client = MlflowClient(store_uri(results), registry_uri=store_uri(results))
+
+    def champion() -> str:
+        return client.get_model_version_by_alias("vaepipe-vae", "champion").run_id
+
+    def publish(shift: float, test_shift: float) -> str:
+        write_run(VAE, results, shift, test_shift)
+        write_tables(results, ONE, shift)
+        return track(ONE, "vaepipe", results)["runs"][VAE.name]
+
+    first = publish(shift=10, test_shift=0)
+    assert champion() == first
+    publish(shift=20, test_shift=-1000)  # worse by validation, far better by test
+    assert champion() == first
+    best = publish(shift=5, test_shift=1000)
+    assert champion() == best
+    assert client.get_model_version_by_alias("vaepipe-vae", "champion-z3").run_id == best
+    assert len(client.search_model_versions("name = 'vaepipe-vae'")) == 3
+
+    client.set_registered_model_alias("vaepipe-vae", "champion", "1")
+    publish(shift=5, test_shift=1000)
+    assert champion() == first, "moved by hand, it stays until there are new weights"
+    publish(shift=5, test_shift=7)  # measured anew: another run, but no new weights
+    assert len(client.search_model_versions("name = 'vaepipe-vae'")) == 3
+    assert champion() == first
+
+
+def test_a_thousand_runs_in_the_store_do_not_slow_it_down(results):
+    ids = track(ONE, "vaepipe", results)
+
+    def seconds() -> float:
+        times = []
+        for _ in range(5):
+            start = time.perf_counter()
+            assert track(ONE, "vaepipe", results) == ids
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    alone = seconds()
+    multiply(results.folder / "mlflow.db", ids["runs"][VAE.name], 1000)
+    assert len(MlflowClient(store_uri(results)).search_runs([ids["experiment_id"]])) == 1000
+    among_many = seconds()
+    print(f"track: {alone:.3f} s alone, {among_many:.3f} s among 1,000 runs")
+    assert among_many < 2 * alone
+
+
+def multiply(database: Path, run_id: str, times: int) -> None:
+    """Copies of a run, of other results, with all its tags, params and metrics."""
+    with sqlite3.connect(database) as db:
+        for table in ("runs", "tags", "params", "metrics", "latest_metrics"):
+            cursor = db.execute(f"SELECT * FROM {table} WHERE run_uuid = ?", (run_id,))
+            columns = [c[0] for c in cursor.description]
+            rows = [dict(zip(columns, row, strict=True)) for row in cursor]
+            copies = [
+                row | {"run_uuid": f"{i:032x}"} | digest_of_another(row, i)
+                for i in range(times)
+                for row in rows
+            ]
+            marks = ", ".join(f":{c}" for c in columns)
+            db.executemany(f"INSERT INTO {table} VALUES ({marks})", copies)
+
+
+def digest_of_another(row: dict, i: int) -> dict:
+    return {"value": f"{i:032x}"} if row.get("key") == "digest" else {}
+
+
+def corrupt(folder: Path) -> str:
+    (folder / "mlflow.db").write_bytes(b"not a database" * 100)
+    return ""
+
+
+def a_folder(folder: Path) -> str:
+    (folder / "mlflow.db").unlink()
+    (folder / "mlflow.db").mkdir()
+    return ""
+
+
+def of_another_version(folder: Path) -> str:
+    with sqlite3.connect(folder / "mlflow.db") as db:
+        db.execute("UPDATE alembic_version SET version_num = 'abcdef012345'")
+    return ""
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [corrupt, a_folder, of_another_version, lambda _: refusing(), lambda _: "nonsense://a:b@c/d"],
+    ids=["corrupt", "folder", "version", "refused", "nonsense"],
+)
+def test_a_store_that_cannot_be_used_gets_one_message(results, monkeypatch, spoil):
+    before = sha256(results.model(VAE))
+    if uri := spoil(results.folder):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    with pytest.raises(UserError, match=r"can't be used: .*All results are kept") as caught:
+        track(ONE, "vaepipe", results)
+    assert "\n" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert sha256(results.model(VAE)) == before
+
+
+def test_a_server_that_answers_no_gets_one_message(results, monkeypatch):
+    with serve(status(403)) as url:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+        with pytest.raises(UserError, match="can't be used"):
+            track(ONE, "vaepipe", results)
+
+
+SECRET = "s3cr%40t"
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("sqlite:///results/mlflow.db", "sqlite:///results/mlflow.db"),
+        ("sqlite:////tmp/a%20b.db", "sqlite:////tmp/a%20b.db"),
+        (f"postgresql://ann:{SECRET}@host:5432/db", "postgresql://ann:***@host:5432/db"),
+        (
+            f"postgresql+psycopg2://host/db?user=ann&password={SECRET}&sslmode=require",
+            "postgresql+psycopg2://host/db?user=ann&password=***&sslmode=require",
+        ),
+        (f"https://ann:{SECRET}@host/mlflow", "https://ann:***@host/mlflow"),
+    ],
+)
+def test_passwords_are_not_shown(uri, shown):
+    assert without_secrets(uri) == shown
+    for form in (SECRET, "s3cr@t"):
+        said = redacted(f"can't connect to {uri} with {form}", uri)
+        if SECRET in uri:
+            assert SECRET not in said
+            assert "s3cr@t" not in said
+        assert "can't connect" in said

@@ -1,0 +1,206 @@
+"""A team's store: PostgreSQL for the runs, an S3 protocol server for the files, many writers."""
+
+import os
+import pwd
+import socket
+import subprocess
+from contextlib import suppress
+from glob import glob
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import boto3
+import mlflow
+import pytest
+from moto.server import ThreadedMotoServer
+
+from published import Seen, assert_whole, start_publishing, write_results
+from vaepipe.errors import UserError
+from vaepipe.params import Matrix
+from vaepipe.runs import Run
+from vaepipe.tracking.publish import track
+from vaepipe.tracking.ui import serving
+
+PASSWORD = "only%2Dfor%40tests"
+PLAIN = "only-for@tests"
+BINARIES = sorted(glob("/usr/lib/postgresql/*/bin"))
+pytestmark = pytest.mark.skipif(not BINARIES, reason="PostgreSQL is not installed")
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def as_another(words: list[str], folder: Path) -> list[str]:
+    """The command, not as root: PostgreSQL refuses to be run by root."""
+    if os.geteuid() != 0:
+        return words
+    user = pwd.getpwnam("postgres")
+    os.chown(folder, user.pw_uid, user.pw_gid)
+    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *words]
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    """The address of an empty database, with a password in it."""
+    with TemporaryDirectory() as name:  # pytest's own folders are for this user alone
+        folder, port, tool = Path(name), free_port(), Path(BINARIES[-1])
+        data, secret = folder / "data", folder / "password"
+        secret.write_text(PLAIN)
+        make = [str(tool / "initdb"), "-D", str(data), "-U", "ann", "-A", "scram-sha-256"]
+        make += [f"--pwfile={secret}", "--no-sync"]
+        subprocess.run(as_another(make, folder), check=True, capture_output=True, cwd="/")
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off"
+        control = [str(tool / "pg_ctl"), "-D", str(data), "-w"]
+        start = [*control, "-l", str(folder / "log"), "-o", options, "start"]
+        subprocess.run(as_another(start, folder), check=True, stdout=subprocess.DEVNULL, cwd="/")
+        try:
+            yield f"postgresql://ann:{PASSWORD}@127.0.0.1:{port}/postgres"
+        finally:
+            stop = as_another([*control, "-m", "immediate", "stop"], folder)
+            subprocess.run(stop, check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+
+@pytest.fixture(scope="module")
+def team(postgres):
+    """The environment of every member of the team, with which this process runs, too."""
+    objects = ThreadedMotoServer(ip_address="127.0.0.1", port=free_port(), verbose=False)
+    objects.start()
+    environment = {
+        "MLFLOW_TRACKING_URI": postgres,
+        "MLFLOW_DEFAULT_ARTIFACT_ROOT": "s3://team/mlflow",
+        "MLFLOW_S3_ENDPOINT_URL": f"http://127.0.0.1:{objects._port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        boto3.client("s3", endpoint_url=environment["MLFLOW_S3_ENDPOINT_URL"]).create_bucket(
+            Bucket="team"
+        )
+        yield environment
+    objects.stop()
+
+
+@pytest.fixture(scope="module")
+def written(team, tmp_path_factory):
+    """Results of four writers who published at once, the first to do so in this store.
+
+    Writers 0 and 1 have the same results, as two people have who ran the same version.
+    """
+    folders = [tmp_path_factory.mktemp(f"writer{i}") / "results" for i in range(4)]
+    matrices = [Matrix(("vae", "cvae"), (3,), (seed,)) for seed in (0, 0, 1, 2)]
+    written = [write_results(f, m) for f, m in zip(folders, matrices, strict=True)]
+    writers = [start_publishing(f, m, **team) for f, m in zip(folders, matrices, strict=True)]
+    for writer in writers:
+        writer.join(120)
+    assert [writer.exitcode for writer in writers] == [0] * 4
+    return list(zip(written, matrices, strict=True))
+
+
+class SeenOf(Seen):
+    """What the store has of one seed, and of the comparison of its runs."""
+
+    def __init__(self, uri: str, seed: int):
+        super().__init__(uri)
+        ids = {r.info.run_id for r in self.runs if r.data.tags.get("seed") == str(seed)}
+
+        def concerns(run) -> bool:
+            links = run.data.tags.get("mlflow.note.content", "")
+            return run.info.run_id in ids or any(run_id in links for run_id in ids)
+
+        self.runs = [run for run in self.runs if concerns(run)]
+        self.models = [model for model in self.models if model.source_run_id in ids]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_four_writers_at_once_lose_nothing(team, written, seed):
+    seen = SeenOf(team["MLFLOW_TRACKING_URI"], seed)
+    results, matrix = next((r, m) for r, m in written if m.seeds == (seed,))
+    assert_whole(results, matrix, seen)
+    for run in seen.runs:
+        assert run.info.artifact_uri.startswith("s3://team/mlflow/")
+    for model in seen.models:
+        assert model.artifact_location.startswith("s3://team/mlflow/")
+
+
+def test_every_writer_is_told_of_runs_that_are_there(team, written):
+    ids = [track(matrix, "vaepipe", results) for results, matrix in written]
+    assert ids[0]["runs"] == ids[1]["runs"]
+    assert ids[0]["comparison"] == ids[1]["comparison"]
+    seen = Seen(team["MLFLOW_TRACKING_URI"])
+    told = {i for one in ids for i in (*one["runs"].values(), one["comparison"])}
+    assert told == {run.info.run_id for run in seen.runs}
+
+
+def test_the_registry_has_all_weights_once_and_the_best_as_champion(team, written):
+    seen = Seen(team["MLFLOW_TRACKING_URI"])
+    for name in ("vaepipe-vae", "vaepipe-cvae"):
+        versions = [v for v in seen.versions if v.name == name]
+        assert sorted(v.tags["seed"] for v in versions) == ["0", "1", "2"]
+        best = min(versions, key=lambda v: float(v.tags["validation_loss"]))
+        champion = seen.client.get_model_version_by_alias(name, "champion")
+        assert champion.version == best.version
+
+
+def test_a_model_comes_back_from_the_object_store(team, written, tmp_path):
+    seen = Seen(team["MLFLOW_TRACKING_URI"])
+    [model] = [m for m in seen.models if m.name == "vae-z3-s0"]
+    mlflow.set_tracking_uri(team["MLFLOW_TRACKING_URI"])
+    folder = Path(mlflow.artifacts.download_artifacts(f"models:/{model.model_id}"))
+    [stored] = folder.glob("data/*.safetensors")
+    results, _ = written[0]
+    assert stored.read_bytes() == results.model(Run("vae", 3, 0)).read_bytes()
+
+
+def test_the_password_is_nowhere(team, written, tmp_path, capfd):
+    """Not in the database, not in the bucket, not in what is written down or said."""
+    results, matrix = written[0]
+    told = track(matrix, "vaepipe", results)
+    assert told["tracking_uri"].startswith("postgresql://ann:***@127.0.0.1:")
+    said = capfd.readouterr()
+    dump = subprocess.run(
+        [Path(BINARIES[-1]) / "pg_dump", team["MLFLOW_TRACKING_URI"]],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "vae-z3-s0" in dump
+    s3 = boto3.client("s3", endpoint_url=team["MLFLOW_S3_ENDPOINT_URL"])
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket="team")
+    keys = [entry["Key"] for page in pages for entry in page["Contents"]]
+    objects = b"".join(s3.get_object(Bucket="team", Key=k)["Body"].read() for k in keys)
+    assert b"safetensors" in objects
+    for form in (PASSWORD, PLAIN):
+        assert form not in dump
+        assert form.encode() not in objects
+        assert form not in said.out + said.err + str(told)
+
+
+def test_a_wrong_password_is_not_shown(team, written, monkeypatch):
+    results, matrix = written[0]
+    wrong = team["MLFLOW_TRACKING_URI"].replace(PASSWORD, "wr%2Dong")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", wrong)
+    with pytest.raises(UserError, match="password authentication failed") as caught:
+        track(matrix, "vaepipe", results)
+    assert "wr-ong" not in str(caught.value)
+    assert "wr%2Dong" not in str(caught.value)
+
+
+def test_the_ui_serves_the_teams_store(team, written, capfd):
+    """The server is told the address in its environment: a command line is for all to see."""
+    with serving(team["MLFLOW_TRACKING_URI"], free_port()) as base:
+        seen = Seen(base)
+        assert "vae-z3-s1" in seen.names()
+        lines = b""
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):  # a process that has just ended
+                lines += path.read_bytes()
+        assert b"mlflow" in lines
+        assert PASSWORD.encode() not in lines
+    said = capfd.readouterr()
+    assert PASSWORD not in said.out + said.err

@@ -1,0 +1,239 @@
+"""MLflow's UI as a person sees it: in a browser, from the links that are printed."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.ui import WebDriverWait
+
+from conftest import ROOT
+from published import ALL, write_results
+from vaepipe.files import write_json
+from vaepipe.runs import Results, runs_of
+
+UI = [sys.executable, "-c", "from vaepipe.cli import main; main()", "ui"]
+NAMES = [run.name for run in runs_of(ALL)]
+# Python imports this in every process that has its folder on its path. It writes down who is
+# called: addresses that are looked up, and addresses that are connected to.
+WATCH = """
+import os, sys
+
+def watch(event, details):
+    if event == "socket.connect" and isinstance(details[1], tuple):
+        host = details[1][0]
+    elif event == "socket.getaddrinfo":
+        host = details[0]
+    else:
+        return
+    with open(os.environ["CALLS"], "a") as calls:
+        calls.write(f"{host}\\n")
+
+sys.addaudithook(watch)
+"""
+LOOPBACK = {"127.0.0.1", "localhost", "::1", "None"}
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory):
+    """An environment in which Python writes down whom it calls, and where."""
+    folder = tmp_path_factory.mktemp("watched")
+    (folder / "sitecustomize.py").write_text(WATCH)
+    (folder / "calls").touch()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
+    environment["PYTHONPATH"] = f"{folder}:{environment.get('PYTHONPATH', '')}"
+    return environment | {"CALLS": str(folder / "calls")}, folder / "calls"
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory, schema, watched) -> Results:
+    """Published results; `track` was run as a stage is run, and watched."""
+    folder = tmp_path_factory.mktemp("ui") / "results"
+    folder.mkdir()
+    shutil.copy(schema, folder / "mlflow.db")
+    results = write_results(folder, ALL)
+    for stage, flags in (
+        ("track", "--models ae vae cvae --latent_dims 3 --seeds 0 --experiment vaepipe"),
+        ("publish", ""),
+    ):
+        words = [sys.executable, str(ROOT / f"workflow/scripts/{stage}.py"), *flags.split()]
+        out = {"track": "mlflow.json", "publish": "published.json"}[stage]
+        words += ["--results", str(folder), "--out", str(folder / out)]
+        done = subprocess.run(words, env=watched[0], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    return results
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def printed(results, watched):
+    """The links that `vaepipe ui` prints, while it runs; afterwards nothing may be left of it."""
+    port = free_port()
+    code = "from vaepipe.cli import main; main()"
+    words = [
+        sys.executable,
+        "-c",
+        code,
+        "ui",
+        "--results",
+        str(results.folder),
+        "--port",
+        str(port),
+    ]
+    child = subprocess.Popen(words, env=watched[0], stdout=subprocess.PIPE, text=True)
+    found = {}
+    for line in child.stdout:
+        if link := re.match(r"(\w+) +(http\S+)$", line):
+            found[link[1]] = link[2]
+        if line.startswith("Ctrl-C"):
+            break
+    yield found, port
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(30) == 0
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """Headless Chromium with a new profile."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
+    for flag in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+        "--window-size=1500,1000",
+        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
+    ):
+        options.add_argument(flag)
+    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+def shown(browser, url: str, *parts: str) -> str:
+    """The page's text once it holds all of the parts."""
+    browser.get("about:blank")
+    browser.get(url)
+
+    def text(_) -> str | bool:
+        body = browser.execute_script("return document.body.innerText")
+        return body if all(part in body for part in parts) else False
+
+    return WebDriverWait(browser, 60, ignored_exceptions=()).until(text, f"{parts} not on {url}")
+
+
+def test_it_listens_on_loopback_alone(printed):
+    listening = [
+        line.split()[1]
+        for table in ("/proc/net/tcp", "/proc/net/tcp6")
+        for line in Path(table).read_text().splitlines()[1:]
+        if line.split()[3] == "0A"
+    ]
+    port = f"{printed[1]:04X}"
+    assert [address for address in listening if address.endswith(f":{port}")] == [
+        f"0100007F:{port}"
+    ]
+
+
+def test_the_run_list_shows_every_run(printed, browser):
+    shown(browser, printed[0]["runs"], *NAMES, "comparison", "mnist", "Model training")
+
+
+def test_the_charts_show_the_metrics(printed, browser):
+    shown(browser, printed[0]["charts"], *NAMES, "(6)", "test/neg_elbo", "test/nll")
+
+
+def test_the_compare_page_shows_the_reports_runs(printed, browser):
+    text = shown(
+        browser, printed[0]["compare"], "Comparing 3 Runs", *NAMES, "test/neg_elbo", "train.epochs"
+    )
+    assert "comparison" not in text
+
+
+def test_the_report_is_shown(printed, browser):
+    shown(browser, printed[0]["report"], "comparison", "report.html", "metrics.csv")
+
+
+def test_the_registry_shows_the_champions(printed, browser):
+    shown(browser, printed[0]["models"], "vaepipe-ae", "vaepipe-vae", "vaepipe-cvae", "champion")
+
+
+def test_nothing_called_the_outside(printed, watched, browser):
+    """Neither `track`, nor `publish`, nor the UI's server, nor its pages."""
+    calls = set(watched[1].read_text().split())
+    assert "127.0.0.1" in calls, "the watch sees the calls of the UI to its server"
+    assert calls <= LOOPBACK
+    requests = [
+        entry["message"]
+        for entry in browser.get_log("performance")
+        if '"Network.requestWillBeSent"' in entry["message"]
+    ]
+    hosts = {h for r in requests for h in re.findall(r'"url":"https?://([^/:"]+)', r)}
+    assert hosts == {"127.0.0.1"}
+
+
+def test_the_watch_sees_a_call_to_the_outside(watched, tmp_path):
+    calls = tmp_path / "calls"
+    code = """
+import socket
+with socket.socket() as one:
+    one.settimeout(0.01)
+    try: one.connect(("192.0.2.1", 9))
+    except OSError: pass
+"""
+    subprocess.run([sys.executable, "-c", code], env=watched[0] | {"CALLS": str(calls)}, check=True)
+    assert calls.read_text() == "192.0.2.1\n"
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [("", "names no runs in the store"), ("sqlite:///other.db", "names no runs in the store")],
+)
+def test_a_store_without_runs_gets_one_message(tmp_path, uri, message):
+    environment = os.environ | {"MLFLOW_TRACKING_URI": uri}
+    done = subprocess.run(UI, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "make track" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_server_elsewhere_is_linked_to_and_not_served_again(results, tmp_path):
+    tracked = {"experiment_id": "7", "runs": {"vae": "ab"}, "comparison": "cd"}
+    tracked["tracking_uri"] = "https://ann:***@mlflow.example.org"
+    write_json(tmp_path / "results/mlflow.json", tracked)
+    environment = os.environ | {"MLFLOW_TRACKING_URI": "https://ann:pw@mlflow.example.org"}
+    done = subprocess.run(UI, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "https://mlflow.example.org/#/experiments/7/runs?" in done.stdout
+    assert "pw" not in done.stdout
+
+
+def test_a_taken_port_gets_one_message(results):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        words = [*UI, "--port", port, "--results", str(results.folder)]
+        done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert f"port {port}" in done.stderr
+    assert "--port" in done.stderr

@@ -10,10 +10,10 @@ UV_VERSION := 0.13.9
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report repro smoke track ui test lint lock clean
+.PHONY: help setup report repro smoke track ui to-dvc to-snakemake pull diff dag test lint lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## set up .venv with the versions of requirements.lock
 
@@ -41,6 +41,22 @@ track: $(READY)  ## publish the results to MLflow again, such as after its datab
 PORT ?= 5000
 ui: $(READY)  ## MLflow's UI on the loopback address, with links to the comparison
 	vaepipe ui --port $(PORT)
+
+to-dvc: $(READY)  ## after snakemake: let DVC take its results, without running anything
+	vaepipe handover dvc
+
+to-snakemake: $(READY)  ## after dvc repro, checkout or pull: let Snakemake take the results
+	vaepipe handover snakemake
+
+pull: $(READY)  ## fetch the results of the checked-out version from DVC's remote
+	vaepipe pull
+
+# make diff OLD=v1 NEW=v2
+diff: $(READY)  ## compare the last committed results, or OLD, with the working tree, or NEW
+	vaepipe diff $(or $(OLD),HEAD) $(NEW)
+
+dag: $(READY)  ## draw the graph of the stages in docs/dag.svg; needs Graphviz
+	snakemake --rulegraph dot | tred | dot -Tsvg -Grankdir=LR -o docs/dag.svg
 
 test: $(READY)  ## run all tests
 	python -m pytest

@@ -9,6 +9,7 @@ from snakemake.utils import min_version
 
 from vaepipe import params
 from vaepipe.data.manifest import FILES, MANIFEST
+from vaepipe.drivers import keep_dvc_out
 from vaepipe.errors import UserError
 from vaepipe.figures import NAMES
 from vaepipe.files import read_yaml
@@ -43,7 +44,14 @@ RUN = "{model}-z{latent_dim}-s{seed}"
 RUNS = [run.name for run in runs_of(settings.matrix)]
 DATA = f"data/{settings.data.name}"
 DATA_FILES = [f"{DATA}/{name}" for name in (*FILES, MANIFEST)]
-TABLES = ["results/metrics.csv", "results/comparison.csv"]
+TABLES = [
+    "results/metrics.csv",
+    "results/comparison.csv",
+    "results/differences.csv",
+    "results/protocol.json",
+]
+SUMMARY = "results/summary.json"
+CURVES = "results/curves.csv"
 FIGURES = [f"results/figures/{name}.png" for name in NAMES]
 GPU = 1 if glob("/dev/nvidia[0-9]*") else 0
 STAGES = yaml.safe_load(Path(workflow.basedir, "dvc.yaml").read_text())["stages"]
@@ -78,10 +86,18 @@ wildcard_constraints:
     seed=r"\d+",
 
 
+onstart:
+    try:
+        keep_dvc_out(Path(workflow.basedir))
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+
+
 rule all:
     input:
         "results/report.html",
         "results/published.json",
+        "results/digest.json",
 
 
 rule download:
@@ -114,11 +130,29 @@ rule train:
         f" --data {quote(DATA)} --results results"
 
 
+rule classify:
+    input:
+        code("classify"),
+        DATA_FILES,
+    output:
+        "results/classifier.safetensors",
+        "results/classifier.json",
+    threads: settings.classify.threads
+    resources:
+        gpu=GPU,
+    params:
+        classify=flags("classify"),
+    shell:
+        "python workflow/scripts/classify.py {params.classify}"
+        f" --data {quote(DATA)} --results results"
+
+
 rule evaluate:
     input:
         code("evaluate"),
         DATA_FILES,
         weights=f"results/models/{RUN}.safetensors",
+        classifier="results/classifier.safetensors",
     output:
         f"results/metrics/{RUN}.json",
     threads: settings.evaluate.threads
@@ -127,20 +161,27 @@ rule evaluate:
     params:
         evaluate=flags("evaluate"),
     shell:
-        "python workflow/scripts/evaluate.py --weights {input.weights} {params.evaluate}"
+        "python workflow/scripts/evaluate.py --weights {input.weights}"
+        " --classifier {input.classifier} {params.evaluate}"
         f" --data {quote(DATA)} --out {{output}}"
 
 
 rule compare:
     input:
         code("compare"),
+        DATA_FILES,
         of_runs("results/metrics/{run}.json"),
+        of_runs("results/history/{run}.csv"),
+        "results/classifier.json",
     output:
         TABLES,
+        SUMMARY,
+        CURVES,
     params:
         matrix=flags("matrix"),
     shell:
-        "python workflow/scripts/compare.py {params.matrix} --results results"
+        "python workflow/scripts/compare.py {params.matrix}"
+        f" --data {quote(DATA)} --results results"
 
 
 rule figures:
@@ -182,6 +223,29 @@ rule track:
     shell:
         "python workflow/scripts/track.py {params.matrix} {params.track}"
         " --results results --out {output}"
+
+
+rule digest:
+    input:
+        code("digest"),
+        DATA_FILES,
+        "results/classifier.safetensors",
+        "results/classifier.json",
+        of_runs("results/models/{run}.safetensors"),
+        of_runs("results/history/{run}.csv"),
+        of_runs("results/metrics/{run}.json"),
+        TABLES,
+        SUMMARY,
+        CURVES,
+        FIGURES,
+        of_runs("results/figures/{run}.png"),
+    output:
+        "results/digest.json",
+    params:
+        matrix=flags("matrix"),
+    shell:
+        "python workflow/scripts/digest.py {params.matrix}"
+        f" --data {quote(DATA)} --results results --out {{output}}"
 
 
 rule report:

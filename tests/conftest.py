@@ -1,9 +1,12 @@
 """What several test files share."""
 
+import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -23,6 +26,27 @@ def mnist_folder() -> Path:
     return folder
 
 
+# How often the tests of reliability try: 1 in `make test`, more in `make reliability`.
+STRENGTH = int(os.environ.get("VAEPIPE_STRENGTH", "1"))
+TRIED: Counter[str] = Counter()
+
+
+@pytest.fixture
+def record():
+    """Count what a test tried: `record("kills", 3)`; see `pytest_sessionfinish`."""
+
+    def add(what: str, times: int) -> None:
+        TRIED[what] += times
+
+    return add
+
+
+def pytest_sessionfinish():
+    """Write what was tried to the file that VAEPIPE_RECORD names, for docs and report."""
+    if path := os.environ.get("VAEPIPE_RECORD"):
+        Path(path).write_text(json.dumps(TRIED, indent=2, sort_keys=True) + "\n")
+
+
 def copied_tree(folder: Path, mnist: Path) -> Path:
     """The repository's files as git sees them, in a repository of their own under `folder`.
 
@@ -37,9 +61,9 @@ def copied_tree(folder: Path, mnist: Path) -> Path:
         check=True,
     ).stdout
     for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
+        if (ROOT / name).is_file() or (ROOT / name).is_symlink():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
     shutil.copytree(mnist, folder / "data" / "mnist")
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     for section, values in yaml.safe_load((ROOT / "params/smoke.yaml").read_text()).items():
@@ -50,11 +74,27 @@ def copied_tree(folder: Path, mnist: Path) -> Path:
     return folder
 
 
+def environment_of(tree: Path) -> dict[str, str]:
+    """The environment in which a copied tree's own code runs."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(tree / "src")}
+
+
 def run_in(tree: Path, *words: str, **environment: str) -> subprocess.CompletedProcess:
     """Run a command in a copied tree, with that tree's own code; its output is kept as text."""
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    whole = {**os.environ, "PATH": path, "PYTHONPATH": str(tree / "src"), **environment}
+    whole = environment_of(tree) | environment
     return subprocess.run(words, cwd=tree, env=whole, capture_output=True, text=True)
+
+
+def stage_command(tree: Path, script: str, **changed: object) -> list[str]:
+    """The command of a stage's first job as Snakemake would run it, with some flags changed."""
+    text = run_in(tree, "snakemake", "-n", "-p", "-F").stdout
+    start = f"python workflow/scripts/{script}.py "
+    line = min(line for line in text.splitlines() if start in line)
+    words = shlex.split(line[line.index(start) :])
+    for name, value in changed.items():
+        words[words.index(f"--{name}") + 1] = str(value)
+    return words
 
 
 @pytest.fixture(scope="session")
@@ -77,3 +117,36 @@ def schema(tmp_path_factory) -> Path:
     code = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments()"
     subprocess.run([sys.executable, "-c", code, f"sqlite:///{path}"], check=True, cwd=path.parent)
     return path
+
+
+@pytest.fixture(scope="session")
+def dvc_tree(tmp_path_factory, mnist_folder) -> Path:
+    """A tree in which DVC has run the whole graph on the smoke preset, for tests to copy."""
+    tree = copied_tree(tmp_path_factory.mktemp("dvc") / "tree", mnist_folder)
+    done = run_in(tree, "dvc", "repro")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return tree
+
+
+def a_copy(tree: Path, folder: Path) -> Path:
+    """A copy of a tree with all times of its files, so that no driver finds anything changed."""
+    return Path(shutil.copytree(tree, folder, symlinks=True))
+
+
+def git(tree: Path, *words: str) -> str:
+    """What a git command prints; commits have an author."""
+    done = run_in(tree, "git", *AUTHOR, *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def version(smoke_tree, tmp_path_factory) -> Path:
+    """The smoke tree handed to DVC and committed with the tag `v1`; tests work on copies."""
+    tree = a_copy(smoke_tree, tmp_path_factory.mktemp("handed") / "tree")
+    done = run_in(tree, "vaepipe", "handover", "dvc")
+    assert done.returncode == 0, done.stderr
+    git(tree, "add", "-A")
+    git(tree, "commit", "-qm", "results of the smoke preset")
+    git(tree, "tag", "v1")
+    return tree

@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import fcntl
 import io
 import shlex
 from pathlib import Path
@@ -11,7 +12,7 @@ from dvc.repo import Repo
 from snakemake.api import SnakemakeApi
 from snakemake.settings.types import OutputSettings, Quietness, ResourceSettings
 
-from conftest import ROOT, copied_tree, run_in
+from conftest import ROOT, a_copy, run_in, stage_command
 from vaepipe import weights
 
 # Snakemake checks the params while it reads the Snakefile, so DVC alone has a stage for it.
@@ -120,17 +121,15 @@ def planned(tree: Path, *words: str) -> dict[str, int]:
     return jobs(run_in(tree, "snakemake", "-n", *words))
 
 
-AFTER_ALL = {"compare": 1, "figures": 1, "track": 1, "report": 1, "publish": 1}
+AFTER_FIGURES = {"track": 1, "digest": 1, "report": 1, "publish": 1}
+AFTER_ALL = {"compare": 1, "figures": 1, **AFTER_FIGURES}
 
 
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
         ((), {}),
-        (
-            ("--config", "figures={dpi: 90}"),
-            {"figures": 1, "track": 1, "report": 1, "publish": 1},
-        ),
+        (("--config", "figures={dpi: 90}"), {"figures": 1, **AFTER_FIGURES}),
         (("--config", "matrix={seeds: [0, 7]}"), {"train": 3, "evaluate": 3, **AFTER_ALL}),
         (("--config", "evaluate={seed: 1}"), {"evaluate": 3, **AFTER_ALL}),
     ],
@@ -147,10 +146,8 @@ def test_snakemake_wrote_what_it_promises(smoke_tree):
         assert (smoke_tree / "results" / name).stat().st_size > 0
 
 
-def test_dvc_runs_the_same_graph_and_then_nothing(tmp_path, mnist_folder):
-    tree = copied_tree(tmp_path / "tree", mnist_folder)
-    first = run_in(tree, "dvc", "repro")
-    assert first.returncode == 0, first.stdout + first.stderr
+def test_dvc_runs_the_same_graph_and_then_nothing(dvc_tree, tmp_path):
+    tree = a_copy(dvc_tree, tmp_path / "tree")
     assert (tree / "results/report.html").exists()
     assert "up to date" in run_in(tree, "dvc", "repro").stdout
 
@@ -164,11 +161,9 @@ def test_dvc_runs_the_same_graph_and_then_nothing(tmp_path, mnist_folder):
 
 def test_a_killed_driver_leaves_the_run_to_one_process(smoke_tree, tmp_path):
     """A second training of a run that is being trained is refused, and says by whom."""
-    import fcntl
-
     lock = tmp_path / "results/checkpoints/ae-z3-s0.lock"
     lock.parent.mkdir(parents=True)
-    command = train_command(smoke_tree, results=tmp_path / "results")
+    command = stage_command(smoke_tree, "train", results=tmp_path / "results")
     with lock.open("w") as held:
         held.write("4711")
         held.flush()
@@ -179,20 +174,11 @@ def test_a_killed_driver_leaves_the_run_to_one_process(smoke_tree, tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def train_command(tree: Path, results: Path, **changed: str) -> list[str]:
-    """The command that trains the first run of the tree, its results elsewhere."""
-    out = run_in(tree, "snakemake", "-n", "-p", "-R", "train").stdout
-    line = next(line for line in out.splitlines() if "train.py" in line and "--model ae" in line)
-    words = shlex.split(line[line.index("python") :])
-    words[words.index("--results") + 1] = str(results)
-    for name, value in changed.items():
-        words[words.index(f"--{name}") + 1] = value
-    return words
-
-
 def test_a_run_whose_loss_is_not_finite_is_a_result_too(smoke_tree, tmp_path):
     """It is named, its last good weights are kept, and its metrics say that it failed."""
-    words = train_command(smoke_tree, tmp_path / "results", learning_rate="1e9", activation="relu")
+    words = stage_command(
+        smoke_tree, "train", results=tmp_path / "results", learning_rate="1e9", activation="relu"
+    )
     done = run_in(smoke_tree, *words)
     assert done.returncode == 0, done.stderr
     for part in ("model ae", "3 latents", "seed 0", "epoch 1", "step", "learning_rate"):

@@ -48,7 +48,8 @@ VAE = Run("vae", 3, 0)
 
 @pytest.fixture(autouse=True)
 def default_store(monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    # Set and not deleted, because mlflow.set_tracking_uri sets it, too.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
 
 
 @pytest.fixture
@@ -168,7 +169,7 @@ def answers(tracked, tmp_path_factory):
     """What the published models give, in a process that does not see this tree's code."""
     results, _, seen = tracked
     task = {
-        "uri": store_uri(results),
+        "uri": f"sqlite:///{results.folder / 'mlflow.db'}",
         "models": {m.name: m.model_id for m in seen.models},
         "image": np.random.default_rng(0).random((4, 784), "f4").tolist(),
         "label": [3, 1, 4, 1],

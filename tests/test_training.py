@@ -8,7 +8,7 @@ import torch
 
 from conftest import ROOT
 from vaepipe import checkpoint, params, training
-from vaepipe.data.dataset import VALIDATION, Images, as_input, binarized, training_images
+from vaepipe.data.dataset import Images, as_input, binarized, training_images
 from vaepipe.files import read_yaml
 from vaepipe.models import MODELS
 from vaepipe.randomness import generator
@@ -27,7 +27,7 @@ SETTINGS = replace(
 @pytest.fixture(scope="module")
 def images(mnist_folder) -> tuple[Images, Images]:
     """2,000 training and 500 validation images."""
-    first, last = training_images(mnist_folder)
+    first, last = training_images(mnist_folder, SETTINGS.validation)
     return Images(*(t[:2000] for t in first)), Images(*(t[:500] for t in last))
 
 
@@ -47,8 +47,8 @@ def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
 
 
 def test_the_split_is_the_last_ten_thousand(mnist_folder):
-    first, last = training_images(mnist_folder)
-    assert (len(first.labels), len(last.labels)) == (50_000, VALIDATION)
+    first, last = training_images(mnist_folder, SETTINGS.validation)
+    assert (len(first.labels), len(last.labels)) == (50_000, 10_000)
     # The first label of the training file and the last, which everybody can look up.
     assert (first.labels[0], last.labels[-1]) == (5, 8)
 
@@ -69,14 +69,23 @@ def test_every_minibatch_is_drawn_afresh():
 
 
 def test_the_rate_rises_then_falls_to_nothing():
-    settings = replace(SETTINGS, learning_rate=0.01, warmup=0.1, schedule="cosine")
-    rates = [training.learning_rate(step, 100, settings) for step in range(100)]
+    settings = replace(SETTINGS, learning_rate=0.01, warmup=0.1, schedule="cosine", epochs=5)
+    rates = [training.learning_rate(step, 20, settings) for step in range(100)]
     assert rates[:10] == pytest.approx([0.001 * (i + 1) for i in range(10)])
     assert rates[10] == pytest.approx(0.01)
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert 0 < rates[-1] < 1e-4
     flat = replace(settings, schedule="constant", warmup=0.0)
-    assert {training.learning_rate(step, 100, flat) for step in range(100)} == {0.01}
+    assert {training.learning_rate(step, 20, flat) for step in range(100)} == {0.01}
+
+
+def test_the_rate_of_burda_and_others():
+    """Section 5 of arXiv 1509.00519: 3^i passes at 0.001 * 10^(-i/7), i = 0 to 7."""
+    settings = replace(SETTINGS, learning_rate=0.001, warmup=0, schedule="burda", epochs=3280)
+    per_epoch = 7
+    rates = [training.learning_rate(e * per_epoch + 6, per_epoch, settings) for e in range(3280)]
+    expected = [0.001 * 10 ** (-i / 7) for i in range(8) for _ in range(3**i)]
+    assert rates == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("name", MODELS)

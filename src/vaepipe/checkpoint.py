@@ -13,10 +13,10 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 from torch import nn
 
-from vaepipe.files import replacing, sha256
+from vaepipe.files import sha256, write_bytes
 from vaepipe.params import Train
 from vaepipe.runs import Run
 
@@ -59,8 +59,8 @@ def save(
         tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
     tensors |= {f"chance.{name}": g.get_state() for name, g in chance.items()}
     note = json.dumps({"fingerprint": place.fingerprint, "history": history})
-    with replacing(place.path) as aside:
-        save_file({k: v.contiguous() for k, v in tensors.items()}, aside, {"vaepipe": note})
+    contiguous = {name: value.contiguous() for name, value in tensors.items()}
+    write_bytes(place.path, to_bytes(contiguous, {"vaepipe": note}))
     place.written = time.monotonic()
     place.cost = place.written - begun
 

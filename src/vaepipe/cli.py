@@ -5,16 +5,44 @@ from pathlib import Path
 
 from vaepipe import params
 from vaepipe.errors import one_message
-from vaepipe.files import read_yaml, write_text
+from vaepipe.files import write_text
 from vaepipe.runs import Results
 
 
 def check(flags: argparse.Namespace) -> None:
     """Check a params file."""
-    params.check(read_yaml(flags.params))
-    if flags.out:
-        # The same text for all params that pass: what is downstream need not run again.
-        write_text(flags.out, "The params are what src/vaepipe/params.py allows.\n")
+    params.check_file(flags.params)
+
+
+def preset(flags: argparse.Namespace) -> None:
+    """Write a preset into params.yaml, so that both drivers run it."""
+    from vaepipe import presets
+
+    print("\n".join(presets.apply(flags.name)) or f"params.yaml holds {flags.name} already")
+
+
+def handover(flags: argparse.Namespace) -> None:
+    """Let one driver go on from the results of the other, without running anything again."""
+    from vaepipe import drivers
+
+    hand = {"dvc": drivers.hand_to_dvc, "snakemake": drivers.hand_to_snakemake}
+    print(hand[flags.to](Path()))
+
+
+def pull(flags: argparse.Namespace) -> None:
+    """Fetch the results of the checked-out version from DVC's remote."""
+    from vaepipe import drivers
+
+    print(drivers.pull(Path()))
+
+
+def diff(flags: argparse.Namespace) -> None:
+    """Compare two versions of the results: a table here, and a page."""
+    from vaepipe import diff
+
+    found = diff.compare(Path(), flags.old, flags.new)
+    write_text(flags.out, diff.page(found))
+    print(f"{diff.text(found)}\n\nThe page is {flags.out}")
 
 
 def ui(flags: argparse.Namespace) -> None:
@@ -29,14 +57,24 @@ def ui(flags: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="vaepipe", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    command = commands.add_parser("check", help=check.__doc__, description=check.__doc__)
-    command.add_argument("params", type=Path, help="the params file")
-    command.add_argument("--out", type=Path, help="a file that is written if all is well")
-    command.set_defaults(run=check)
-    command = commands.add_parser("ui", help=ui.__doc__, description=ui.__doc__)
-    command.add_argument("--results", type=Path, default="results", help="folder of all results")
-    command.add_argument("--port", type=int, default=5000, help="where the UI listens")
-    command.set_defaults(run=ui)
+
+    def command(run) -> argparse.ArgumentParser:
+        made = commands.add_parser(run.__name__, help=run.__doc__, description=run.__doc__)
+        made.set_defaults(run=run)
+        return made
+
+    command(check).add_argument("params", type=Path, help="the params file")
+    command(preset).add_argument("name", help="of a file in params/, such as smoke")
+    command(handover).add_argument("to", choices=["dvc", "snakemake"], help="who is to go on")
+    command(pull)
+    diffing = command(diff)
+    diffing.add_argument("old", nargs="?", default="HEAD", help="git revision, tag or experiment")
+    diffing.add_argument("new", nargs="?", help="the same; without it, the working tree")
+    diffing.add_argument("--out", type=Path, default=Path("results/diff.html"), help="the page")
+    serving = command(ui)
+    serving.add_argument("--results", type=Path, default=Path("results"), help="of all results")
+    serving.add_argument("--port", type=int, default=5000, help="where the UI listens")
+
     flags = parser.parse_args()
     with one_message():
         flags.run(flags)

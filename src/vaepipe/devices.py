@@ -1,6 +1,8 @@
 """Where tensors are computed, and with how many threads."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -29,3 +31,16 @@ def prepare(name: str, threads: int) -> torch.device:
             f"device is {name}, which this machine does not have; auto takes what it has"
         )
     return torch.device(name)
+
+
+@contextmanager
+def memory_for(setting: str, value: int) -> Iterator[None]:
+    """Turn a want of memory in the body into a `UserError` that names the setting to lower."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # A CPU allocation that fails is a plain RuntimeError, known by its text alone.
+        named = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if not named and "can't allocate memory" not in str(error):
+            raise
+        raise UserError(f"memory is short for {setting} {value}: lower {setting}") from error

@@ -1,6 +1,6 @@
 """Measuring one trained run on the test set, in nats per image.
 
-Every function keeps the images apart (`[n]`); means and standard errors are taken once, at the end.
+Likelihoods keep the images apart (`[n]`); means and standard errors are taken once, at the end.
 """
 
 import math
@@ -8,15 +8,10 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import softplus
 
+from vaepipe import estimates, generation, latents, objectives
+from vaepipe.classifier import Judge
 from vaepipe.data.dataset import Images, as_input
-from vaepipe.objectives import (
-    bernoulli_log_likelihood,
-    gaussian_kl,
-    gaussian_log_density,
-    standard_normal_log_density,
-)
 from vaepipe.params import Evaluate
 from vaepipe.randomness import generator
 
@@ -43,36 +38,59 @@ def log_weights(
     for start in range(0, len(x), block):
         part = slice(start, start + block)
         mean, log_var = (t[:, None] for t in model.posterior(x[part], labels[part]))
-        n = len(mean)
         for done in range(0, samples, chunk // block):
             s = min(chunk // block, samples - done)
-            noise = torch.randn(n, s, mean.shape[-1], generator=draw, device=x.device)
-            z = mean + (0.5 * log_var).exp() * noise
-            logits = model.decode(z.flatten(0, 1), labels[part].repeat_interleave(s))
-            logits = logits.view(n, s, -1)
-            # x l - softplus(l) as in objectives.bernoulli_log_likelihood, with the product as a
-            # matrix product: x is the same for all samples of an image.
-            log_px = torch.bmm(logits, x[part][:, :, None])[..., 0] - softplus(logits).sum(-1)
-            log_pz = standard_normal_log_density(z)
-            yield part, log_px, log_px + log_pz - gaussian_log_density(z, mean, log_var)
+            z = objectives.gaussian_sample(mean.expand(-1, s, -1), log_var, draw)
+            log_px = model.log_likelihood(x[part], z, labels[part])
+            yield part, log_px, objectives.log_importance_weights(log_px, z, mean, log_var)
 
 
-def importance_weighted_bound(
+def bound_and_distortion(
     model: nn.Module, x: Tensor, labels: Tensor, samples: int, chunk: int, draw: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """The bound of Burda, Grosse and Salakhutdinov 2016 (arXiv 1509.00519, eq. 8) per image.
+    """The importance-weighted bound on log p(x) and the distortion, from the same samples.
 
     Returns:
-        log((1/K) sum_k p(x, z_k) / q(z_k|x)), whose mean is at most log p(x) and rises with K
-        (for a CVAE, everything given the label), and the mean of -log p(x|z_k), the distortion.
-        Both `[n]` in nats, float64.
+        `objectives.importance_weighted_bound` of K samples (for a CVAE on log p(x|y), given the
+        labels), and the mean of -log p(x|z_k) over them. Both `[n]` in nats, float64.
     """
     bound = torch.full((len(x),), -math.inf, dtype=torch.float64, device=x.device)
     distortion = torch.zeros_like(bound)
     for part, log_px, weights in log_weights(model, x, labels, samples, chunk, draw):
-        bound[part] = torch.logaddexp(bound[part], weights.to(torch.float64).logsumexp(1))
-        distortion[part] -= log_px.sum(1, dtype=torch.float64)
-    return bound - math.log(samples), distortion / samples
+        # A piece counts by its share of the K samples.
+        share = math.log(weights.shape[1] / samples)
+        piece = objectives.importance_weighted_bound(weights.to(torch.float64)) + share
+        bound[part] = torch.logaddexp(bound[part], piece)
+        distortion[part] -= log_px.sum(1, dtype=torch.float64) / samples
+    return bound, distortion
+
+
+def marginal_bound(
+    model: nn.Module,
+    x: Tensor,
+    labels: Tensor,
+    given: Tensor,
+    samples: int,
+    chunk: int,
+    draw: torch.Generator,
+) -> Tensor:
+    """A lower bound on log p(x) = log sum_y p(y) p(x|y) of a conditional model, p(y) uniform.
+
+    Args:
+        given: the bound on log p(x|y) of each image's own label, `[n]` in nats.
+        samples: z per image for each of the other labels, whose terms are small. An estimate of
+            p(x|y) is unbiased with any number of samples, so the sum is too, and the mean of its
+            logarithm is at most log p(x).
+
+    Returns:
+        `[n]` in nats, float64: at least `given` - ln 10 for ten labels.
+    """
+    classes = model.architecture.classes
+    terms = [given]
+    for turn in range(1, classes):
+        other = (labels + turn) % classes
+        terms.append(bound_and_distortion(model, x, other, samples, chunk, draw)[0])
+    return torch.stack(terms).logsumexp(0) - math.log(classes)
 
 
 def reconstruction(model: nn.Module, x: Tensor, labels: Tensor) -> dict[str, Tensor]:
@@ -83,42 +101,73 @@ def reconstruction(model: nn.Module, x: Tensor, labels: Tensor) -> dict[str, Ten
     """
     logits = model.decode(model.codes(x, labels), labels)
     return {
-        "reconstruction_cross_entropy": -bernoulli_log_likelihood(logits, x),
+        "reconstruction_cross_entropy": -objectives.bernoulli_log_likelihood(logits, x),
         "reconstruction_squared_error": (logits.sigmoid() - x).square().sum(1),
+    }
+
+
+def likelihood(
+    model: nn.Module, x: Tensor, labels: Tensor, settings: Evaluate, draw: torch.Generator
+) -> dict[str, Tensor]:
+    """The likelihood metrics of a variational model, `[n]` each in nats per image.
+
+    Except `bits_per_dim`: bits per pixel.
+    """
+    samples, chunk = settings.importance_samples, settings.chunk
+    bound, distortion = bound_and_distortion(model, x, labels, samples, chunk, draw)
+    rate = objectives.gaussian_kl(*model.posterior(x, labels))
+    marginal = bound
+    if model.conditional:
+        others = math.ceil(samples / model.architecture.classes)
+        marginal = marginal_bound(model, x, labels, bound, others, chunk, draw)
+    return {
+        "neg_elbo": distortion + rate,
+        "distortion": distortion,
+        "rate": rate,
+        "nll": -bound,
+        "nll_marginal": -marginal,
+        "bits_per_dim": -marginal / (x.shape[1] * math.log(2)),
     }
 
 
 @torch.no_grad()
 def evaluate(
-    model: nn.Module, images: Images, binarize: str, settings: Evaluate, device: torch.device
+    model: nn.Module,
+    test: Images,
+    training: Images,
+    judge: Judge,
+    binarize: str,
+    settings: Evaluate,
+    device: torch.device,
 ) -> dict[str, float]:
-    """All metrics of one run: the mean over the images and its standard error (`..._sem`).
+    """All metrics of one run, each with its standard error (`..._sem`).
 
     Args:
-        images: the test images, on the CPU.
-        binarize: how the model saw its pixels while training. The draw depends on
+        test, training: images on the CPU; the training images are those from which digits are told.
+        judge: the classifier that looks at generated images.
+        binarize: how the model saw its pixels while training. The draws depend on
             `settings.seed` alone, so all runs are measured on the same pixels.
     """
+    seed = settings.seed
     # Drawn on the CPU, so that it is the same draw on every device.
-    x = as_input(images.pixels, binarize, generator(settings.seed, "evaluation")).to(device)
-    labels = images.to(device).labels
-    per_image = reconstruction(model, x, labels)
+    x = as_input(test.pixels, binarize, generator(seed, "evaluation")).to(device)
+    seen = as_input(training.pixels, binarize, generator(seed, "evaluation training")).to(device)
+    test, training = test.to(device), training.to(device)
+
+    per_image = reconstruction(model, x, test.labels)
+    found = {}
+    codes = z = model.codes(x, test.labels)
     if model.variational:
-        draw = generator(settings.seed, "evaluation latent", device)
-        bound, distortion = importance_weighted_bound(
-            model, x, labels, settings.importance_samples, settings.chunk, draw
+        latent = generator(seed, "evaluation latent", device)
+        per_image |= likelihood(model, x, test.labels, settings, latent)
+        z = objectives.gaussian_sample(*model.posterior(x, test.labels), latent)
+        found |= estimates.bootstrapped(
+            "active_units", latents.active_units, codes, generator(seed, "bootstrap")
         )
-        rate = gaussian_kl(*model.posterior(x, labels))
-        per_image |= {
-            "neg_elbo": distortion + rate,
-            "distortion": distortion,
-            "rate": rate,
-            "nll": -bound,
-        }
-    return {k: v for name, values in per_image.items() for k, v in summary(name, values).items()}
-
-
-def summary(name: str, values: Tensor) -> dict[str, float]:
-    """Mean over the images and its standard error."""
-    values = values.to("cpu", torch.float64)
-    return {name: values.mean().item(), f"{name}_sem": (values.std() / len(values) ** 0.5).item()}
+    for name, values in per_image.items():
+        found |= estimates.mean(name, values)
+    found |= latents.nearness_to_prior(z, generator(seed, "evaluation prior"))
+    found |= latents.digit_accuracy(
+        (model.codes(seen, training.labels), training.labels), (codes, test.labels)
+    )
+    return found | generation.judged(model, judge, settings.generated_images, seed, device)

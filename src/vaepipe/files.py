@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         UserError: the file system refused; nothing is left under either name.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    # One name for all writers: what a killed one left behind, the next one writes over.
+    aside = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield aside
@@ -31,7 +32,8 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise UserError(f"{path} can't be written: {error.strerror or error}") from error
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # such as on a read-only file system, where nothing is to remove
+            aside.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -63,7 +65,8 @@ def read_yaml(path: Path) -> object:
     """The values of a YAML file; nothing but plain values is read from it."""
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    # PyYAML lets some faults of a text through as they come: of dates, numbers, depth.
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UserError(f"{path} can't be read: {error}") from error
 
 

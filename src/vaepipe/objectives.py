@@ -43,3 +43,22 @@ def gaussian_log_density(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
 def standard_normal_log_density(z: Tensor) -> Tensor:
     """log N(z; 0, I) summed over the last dimension, in nats."""
     return -0.5 * (z.square() + math.log(2 * math.pi)).sum(-1)
+
+
+def log_importance_weights(log_px: Tensor, z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
+    """log p(x|z) + log p(z) - log q(z|x), in nats, for z drawn from q = N(mean, exp(log_var)).
+
+    Args:
+        log_px: log p(x|z), `[...]`.
+        z, mean, log_var: `[..., latent_dim]`, or what broadcasts to it.
+    """
+    return log_px + standard_normal_log_density(z) - gaussian_log_density(z, mean, log_var)
+
+
+def importance_weighted_bound(log_weights: Tensor) -> Tensor:
+    """log((1/K) sum_k w_k) of K log-weights in the last dimension: `[..., K]` to `[...]`.
+
+    Its mean is at most log p(x) and rises with K; with K = 1 it is the ELBO (Burda, Grosse and
+    Salakhutdinov 2016, arXiv 1509.00519, eq. 8 and theorem 1).
+    """
+    return log_weights.logsumexp(-1) - math.log(log_weights.shape[-1])

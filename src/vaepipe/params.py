@@ -9,12 +9,14 @@ import argparse
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 
 from vaepipe.data.manifest import DATA_SETS
 from vaepipe.errors import UserError
+from vaepipe.files import read_yaml
 from vaepipe.models import ACTIVATIONS, MODELS
 from vaepipe.runs import Run
 
@@ -24,6 +26,14 @@ T = TypeVar("T")
 def _setting(help: str, low=None, high=None, above=None, choices=(), unique=False):
     rules = {"low": low, "high": high, "above": above, "choices": choices, "unique": unique}
     return field(metadata={"help": help, **rules})
+
+
+def _device():
+    return _setting("auto: CUDA, else MPS, else the CPU", choices=("auto", "cuda", "mps", "cpu"))
+
+
+def _threads():
+    return _setting("CPU threads; another number gives other bits", low=1, high=1024)
 
 
 @dataclass(frozen=True)
@@ -54,15 +64,35 @@ class Train:
         " cross-entropy is not a likelihood",
         choices=("dynamic", "none"),
     )
+    importance_samples: int = _setting(
+        "k of the objective of VAE and CVAE: 1 is the ELBO, more the importance-weighted bound",
+        low=1,
+        high=10_000,
+    )
+    validation: int = _setting("last training images, kept aside", low=1, high=50_000)
     epochs: int = _setting("passes over the training images", low=1, high=10**6)
     batch_size: int = _setting("images per step", low=1, high=50_000)
     learning_rate: float = _setting("Adam's peak rate", above=0.0, high=1e9)
     warmup: float = _setting("share of the steps in which the rate rises", low=0.0, high=1.0)
-    schedule: str = _setting("of the rate after the warm-up", choices=("cosine", "constant"))
-    device: str = _setting(
-        "auto takes CUDA, then MPS, then the CPU", choices=("auto", "cuda", "mps", "cpu")
+    schedule: str = _setting(
+        "of the rate after the warm-up; burda: 10^(-i/7) of the peak in stage i of 3^i epochs",
+        choices=("cosine", "constant", "burda"),
     )
-    threads: int = _setting("CPU threads; another number gives other bits", low=1, high=1024)
+    adam_epsilon: float = _setting("Adam's epsilon", above=0.0, high=1.0)
+    device: str = _device()
+    threads: int = _threads()
+
+
+@dataclass(frozen=True)
+class Classify:
+    """How the classifier is trained that judges generated images."""
+
+    epochs: int = _setting("passes over the training images", low=1, high=1000)
+    batch_size: int = _setting("images per step", low=1, high=50_000)
+    learning_rate: float = _setting("Adam's first rate", above=0.0, high=1e9)
+    seed: int = _setting("of its initial weights and its order of images", low=0, high=2**31)
+    device: str = _device()
+    threads: int = _threads()
 
 
 @dataclass(frozen=True)
@@ -71,11 +101,11 @@ class Evaluate:
 
     importance_samples: int = _setting("K, the number of z per image", low=1, high=10**6)
     chunk: int = _setting("decoded images held in memory at once", low=1, high=10**8)
+    training_images: int = _setting("by whose codes digits are told", low=100, high=60_000)
+    generated_images: int = _setting("that the classifier judges", low=100, high=10**6)
     seed: int = _setting("of the test draw, shared by all runs", low=0, high=2**31)
-    device: str = _setting(
-        "auto takes CUDA, then MPS, then the CPU", choices=("auto", "cuda", "mps", "cpu")
-    )
-    threads: int = _setting("CPU threads; another number gives other bits", low=1, high=1024)
+    device: str = _device()
+    threads: int = _threads()
 
 
 @dataclass(frozen=True)
@@ -102,6 +132,7 @@ class Settings:
     matrix: Matrix
     data: Data
     train: Train
+    classify: Classify
     evaluate: Evaluate
     figures: Figures
     track: Track
@@ -198,12 +229,12 @@ def _kind(section: type | None, key: str) -> Any:
 def _retyped(value: Any, kind: Any) -> Any:
     if isinstance(value, list):
         item = get_args(kind)[0] if get_args(kind) else str
-        return [_retyped(one, item) for one in value]
+        return [one if isinstance(one, list) else _retyped(one, item) for one in value]
     if kind is str or not isinstance(value, str):
         return value
     try:
         return yaml.safe_load(value)
-    except yaml.YAMLError:
+    except (ValueError, RecursionError, yaml.YAMLError):
         return value
 
 
@@ -228,6 +259,11 @@ def check(params: Any) -> Settings:
     if problems:
         raise UserError("the params can't be used:\n" + "\n".join(f"  {p}" for p in problems))
     return Settings(**{name: _made(cls, params[name]) for name, cls in SECTIONS.items()})
+
+
+def check_file(path: Path) -> Settings:
+    """`check` the values of a params file."""
+    return check(read_yaml(path))
 
 
 def add_flags(parser: argparse.ArgumentParser, section: type) -> None:

@@ -1,11 +1,17 @@
 """The names of runs and of their files, in one place."""
 
+import os
+import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vaepipe.params import Matrix
+
+NAME = re.compile(r"[a-z0-9]+-z\d+-s\d+")
+OF_RUNS = {"models", "history", "timing", "metrics", "figures"}  # folders of files named for runs
 
 
 @dataclass(frozen=True, order=True)
@@ -55,6 +61,16 @@ class Results:
         return self.folder / "checkpoints" / f"{run.name}.safetensors"
 
     @property
+    def classifier(self) -> Path:
+        """Weights of the classifier that judges generated images, and its reference."""
+        return self.folder / "classifier.safetensors"
+
+    @property
+    def examination(self) -> Path:
+        """The classifier on real test images."""
+        return self.folder / "classifier.json"
+
+    @property
     def metrics_table(self) -> Path:
         """A row per run."""
         return self.folder / "metrics.csv"
@@ -64,6 +80,39 @@ class Results:
         """Means and intervals over seeds."""
         return self.folder / "comparison.csv"
 
+    @property
+    def curves_table(self) -> Path:
+        """Losses of all runs, a row per run and epoch."""
+        return self.folder / "curves.csv"
+
+    @property
+    def summary(self) -> Path:
+        """The means alone, rounded, for people and for DVC."""
+        return self.folder / "summary.json"
+
+    @property
+    def mlflow(self) -> Path:
+        """The folder of MLflow's store, in the tree that was asked for the results.
+
+        DVC runs a queued experiment in a copy of that tree, and names the tree in DVC_ROOT.
+        """
+        return Path(os.path.relpath(Path(os.environ.get("DVC_ROOT", ".")) / self.folder))
+
+    @property
+    def digest(self) -> Path:
+        """SHA-256 of every deterministic result."""
+        return self.folder / "digest.json"
+
+    @property
+    def differences_table(self) -> Path:
+        """Differences between models, paired by seed."""
+        return self.folder / "differences.csv"
+
+    @property
+    def protocol(self) -> Path:
+        """How everything in the tables was measured."""
+        return self.folder / "protocol.json"
+
     def figure(self, name: str) -> Path:
         """A figure over runs, by its name, or a run's own figure, by the run's."""
         return self.folder / "figures" / f"{name}.png"
@@ -71,3 +120,19 @@ class Results:
     def timing(self, run: Run) -> Path:
         """Seconds, memory, machine."""
         return self.folder / "timing" / f"{run.name}.json"
+
+
+def set_aside(results: Results, runs: list[Run]) -> None:
+    """Move the results of all other runs to `aside/`, with a message.
+
+    DVC's later stages depend on whole folders: what another matrix left in them would be part of
+    this version, but of no other tree that checks it out.
+    """
+    names = {run.name for run in runs}
+    for path in sorted(results.folder.glob("*/*")):
+        folder, run = path.parent.name, path.name.partition(".")[0]
+        if folder in OF_RUNS and NAME.fullmatch(run) and run not in names:
+            place = results.folder / "aside" / folder / path.name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(place)
+            print(f"set aside, of no run in the params: {place}", file=sys.stderr)

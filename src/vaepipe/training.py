@@ -19,13 +19,28 @@ from vaepipe.runs import Run
 Row = dict[str, float]
 
 
-def learning_rate(step: int, steps: int, settings: Train) -> float:
-    """The rate of one step: a straight rise over the warm-up, then a half cosine to 0, or flat."""
+def burda_stage(epoch: int) -> int:
+    """The stage i that an epoch, counted from 0, belongs to, when stage i is 3^i epochs long."""
+    stage = 0
+    while epoch >= (3 ** (stage + 1) - 1) // 2:
+        stage += 1
+    return stage
+
+
+def learning_rate(step: int, per_epoch: int, settings: Train) -> float:
+    """The rate of one step: a straight rise over the warm-up, then as the schedule says.
+
+    cosine: half a cosine down to 0; constant: flat; burda: 10^(-i/7) of the peak in stage i, as
+    in section 5 of arXiv 1509.00519, where 3,280 epochs are stages 0 to 7.
+    """
+    steps = settings.epochs * per_epoch
     warmup = math.ceil(settings.warmup * steps)
     if step < warmup:
         return settings.learning_rate * (step + 1) / warmup
     if settings.schedule == "constant":
         return settings.learning_rate
+    if settings.schedule == "burda":
+        return settings.learning_rate * 10 ** (-burda_stage(step // per_epoch) / 7)
     done = (step - warmup) / max(1, steps - warmup)
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
@@ -46,13 +61,14 @@ def descend(
     x: Tensor,
     labels: Tensor,
     latent: torch.Generator,
+    samples: int,
 ) -> dict[str, Tensor]:
     """One gradient step on the summed terms of a minibatch, averaged over its images.
 
     Returns:
         The sum over the images of the loss and of each of its terms, in nats.
     """
-    terms = model.terms(x, labels, latent)
+    terms = model.terms(x, labels, latent, samples)
     loss = sum(terms.values())
     optimizer.zero_grad(set_to_none=True)
     loss.mean().backward()
@@ -71,10 +87,12 @@ def validate(
     """
     draw = generator(seed, "validation", device)
     sums: dict[str, Tensor] = {}
-    for start in range(0, len(images.labels), 1000):
-        batch = Images(*(t[start : start + 1000] for t in images))
+    size = max(1, 1000 // settings.importance_samples)
+    for start in range(0, len(images.labels), size):
+        batch = Images(*(t[start : start + size] for t in images))
         x = as_input(batch.pixels, settings.binarize, draw)
-        for name, term in model.terms(x, batch.labels, draw).items():
+        terms = model.terms(x, batch.labels, draw, settings.importance_samples)
+        for name, term in terms.items():
             sums[name] = sums.get(name, 0) + term.sum(dtype=torch.float64)
     means = {name: (total / len(images.labels)).item() for name, total in sums.items()}
     return {"loss": sum(means.values()), **means}
@@ -107,7 +125,9 @@ def start(
     model = build(architecture, generator(run.seed, "initialisation"))
     set_output_bias(model, training.pixels)
     model.to(device).train()
-    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
+    optimizer = torch.optim.Adam(
+        model.parameters(), lr=settings.learning_rate, eps=settings.adam_epsilon, fused=True
+    )
     # The order is drawn on the CPU, where it costs little and is the same for every device.
     chance = {
         "order": generator(run.seed, "order"),
@@ -148,12 +168,13 @@ def train(
         losses = []
         indices = batches(len(training.labels), settings.batch_size, chance["order"])
         for step, index in enumerate(indices, start=epoch * per_epoch):
-            rate = learning_rate(step, settings.epochs * per_epoch, settings)
+            rate = learning_rate(step, per_epoch, settings)
             for group in optimizer.param_groups:
                 group["lr"] = rate
             index = index.to(device, non_blocking=True)
             x = as_input(training.pixels[index], settings.binarize, chance["binarisation"])
-            losses.append(descend(model, optimizer, x, training.labels[index], chance["latent"]))
+            labels, samples = training.labels[index], settings.importance_samples
+            losses.append(descend(model, optimizer, x, labels, chance["latent"], samples))
         row = {"epoch": epoch + 1, "learning_rate": rate}
         for name, mean in epoch_means(losses, len(training.labels), run, epoch, saved.path).items():
             row[f"train_{name}"] = mean

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 from torch import nn
 
 from vaepipe.errors import UserError
-from vaepipe.files import replacing
+from vaepipe.files import write_bytes
 from vaepipe.models import Architecture, build
 
 
@@ -20,13 +20,12 @@ def save(path: Path, model: nn.Module, about: dict[str, Any]) -> None:
     # One key: the order of several is not fixed by safetensors, and the bytes should be.
     note = json.dumps({"architecture": asdict(model.architecture), **about}, sort_keys=True)
     tensors = {k: v.to("cpu").contiguous() for k, v in model.state_dict().items()}
-    with replacing(path) as aside:
-        save_file(tensors, aside, {"vaepipe": note})
+    write_bytes(path, to_bytes(tensors, {"vaepipe": note}))
 
 
 def read_note(path: Path) -> dict[str, Any]:
     """What `save` wrote beside the weights, without reading the weights."""
-    return _read(path)[0]
+    return read(path)[0]
 
 
 def load(path: Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -35,7 +34,7 @@ def load(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     Raises:
         UserError: the file is missing, not safetensors, or holds another architecture's weights.
     """
-    note, tensors = _read(path, weights=True)
+    note, tensors = read(path, weights=True)
     try:
         a = note["architecture"]
         model = build(Architecture(**a | {"hidden": tuple(a["hidden"])}), torch.Generator())
@@ -48,7 +47,8 @@ def load(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     return model.eval(), note
 
 
-def _read(path: Path, weights: bool = False) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+def read(path: Path, weights: bool = False) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """The note of a file and, if asked for, its tensors by name; a `UserError` if it has none."""
     try:
         with safe_open(path, framework="pt") as file:
             note = json.loads((file.metadata() or {})["vaepipe"])

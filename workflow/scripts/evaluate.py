@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from vaepipe import params, weights
-from vaepipe.data.dataset import test_images
+from vaepipe import classifier, params, weights
+from vaepipe.data.dataset import test_images, training_images
 from vaepipe.data.manifest import read_manifest
-from vaepipe.devices import prepare
+from vaepipe.devices import memory_for, prepare
 from vaepipe.errors import one_message
 from vaepipe.evaluation import evaluate
 from vaepipe.files import write_json
@@ -15,6 +15,7 @@ from vaepipe.files import write_json
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", type=Path, required=True, help="the trained run")
+    parser.add_argument("--classifier", type=Path, required=True, help="judge of its images")
     params.add_flags(parser, params.Evaluate)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data set")
     parser.add_argument("--out", type=Path, required=True, help="where the metrics are written")
@@ -25,15 +26,22 @@ def main() -> None:
     device = prepare(settings.device, settings.threads)
     model, note = weights.load(flags.weights)
     binarize = note["train"]["binarize"]
-    failed = note.get("failed")
-    images = test_images(flags.data)
-    metrics = {} if failed else evaluate(model.to(device), images, binarize, settings, device)
+    judge = classifier.load(flags.classifier, device)
+    test = test_images(flags.data)
+    training = training_images(flags.data, validation=0)[0].first(settings.training_images)
+    failed, metrics = note.get("failed"), {}
+    if not failed:
+        with memory_for("evaluate.chunk", settings.chunk):
+            metrics = evaluate(model.to(device), test, training, judge, binarize, settings, device)
     protocol = {
         "data_set": data["data_set"],
         "split": "test",
+        "images": len(test.labels),
         "binarize": binarize,
         "importance_samples": settings.importance_samples,
         "evaluation_seed": settings.seed,
+        "training_images": settings.training_images,
+        "generated_images": settings.generated_images,
     }
     result = {"metrics": metrics, "protocol": protocol, "failed": failed}
     write_json(flags.out, note["run"] | result)

@@ -9,7 +9,7 @@ import pandas as pd
 from vaepipe import checkpoint, params, weights
 from vaepipe.data.dataset import training_images
 from vaepipe.data.manifest import read_manifest
-from vaepipe.devices import prepare
+from vaepipe.devices import memory_for, prepare
 from vaepipe.errors import one_message
 from vaepipe.files import locked, write_json, write_text
 from vaepipe.progress import progress
@@ -39,10 +39,14 @@ def main() -> None:
         saved = checkpoint.Place(
             results.checkpoint(run), checkpoint.fingerprint(run, settings, manifest)
         )
-        training, validation = training_images(flags.data)
+        training, validation = training_images(flags.data, settings.validation)
         about = {"run": vars(run), "train": vars(settings), "data": manifest}
         try:
-            with progress(run.name, settings.epochs) as show, streaming(results, about) as send:
+            with (
+                memory_for("train.batch_size", settings.batch_size),
+                progress(run.name, settings.epochs) as show,
+                streaming(results, about) as send,
+            ):
 
                 def on_epoch(row: dict[str, float]) -> None:
                     show(row)

@@ -9,8 +9,6 @@ from torch import Tensor
 from vaepipe.data.idx import parse_idx
 from vaepipe.data.manifest import read_verified
 
-VALIDATION = 10_000
-
 
 class Images(NamedTuple):
     """Pixels `[n, 784]` and labels `[n]`, both uint8 as in the files."""
@@ -22,6 +20,16 @@ class Images(NamedTuple):
         """The same images with pixels on the device and labels as int64 beside them."""
         return Images(self.pixels.to(device), self.labels.to(device, torch.int64))
 
+    def first(self, n: int) -> "Images":
+        """The first n images."""
+        return Images(self.pixels[:n], self.labels[:n])
+
+
+def duplicates(images: Images, others: Images) -> int:
+    """How many of the images are, pixel by pixel, among the others."""
+    known = {row.tobytes() for row in others.pixels.numpy()}
+    return sum(row.tobytes() in known for row in images.pixels.numpy())
+
 
 def _read(folder: Path, part: str) -> Images:
     names = f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"
@@ -31,14 +39,14 @@ def _read(folder: Path, part: str) -> Images:
     return Images(pixels.flatten(1), labels)
 
 
-def training_images(folder: Path) -> tuple[Images, Images]:
-    """The training and the validation images: all but the last 10,000 of the file, and those.
+def training_images(folder: Path, validation: int) -> tuple[Images, Images]:
+    """The training and the validation images: the last `validation` of the file are the latter.
 
     The rule is fixed so that everybody's validation set is the same; the test set has no part in
     training or in any choice.
     """
     images = _read(folder, "train")
-    cut = len(images.labels) - VALIDATION
+    cut = len(images.labels) - validation
     return Images(*(t[:cut] for t in images)), Images(*(t[cut:] for t in images))
 
 

@@ -7,7 +7,7 @@ from matplotlib.lines import Line2D
 
 from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.style import colour, title
-from vaepipe.metrics import METRICS
+from vaepipe.metrics import HEADLINE, METRICS
 
 
 def curves(inputs: Inputs) -> Figure:
@@ -45,7 +45,7 @@ def curves(inputs: Inputs) -> Figure:
 def comparison(inputs: Inputs) -> Figure:
     """Each metric of each model: the seeds as small dots, the mean with its 95 % interval."""
     table, runs = inputs.comparison, inputs.metrics
-    names = [name for name in METRICS if name in set(table["metric"])]
+    names = [name for name in HEADLINE if name in set(table["metric"])]
     rows = [(d, m) for d in sorted(inputs.matrix.latent_dims) for m in inputs.matrix.models][::-1]
     columns = 3
     lines = -(-len(names) // columns)

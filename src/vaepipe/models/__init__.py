@@ -6,9 +6,10 @@ an ELBO), and offers
 
 - `codes(x, labels)`: one point in the latent space per image, `[n, latent_dim]`,
 - `decode(z, labels)`: logits of the pixels, `[n, pixels]`,
-- `terms(x, labels, generator)`: what is minimised, by name, `[n]` each in nats per image; their
-  sum is the loss,
-- `posterior(x, labels)`: mean and log-variance, if it is variational.
+- `terms(x, labels, generator, samples)`: what is minimised, by name, `[n]` each in nats per image;
+  their sum is the loss,
+- if it is variational, `posterior(x, labels)`: mean and log-variance of q(z|x), and
+  `log_likelihood(x, z, labels)`: log p(x|z) for several z per image.
 
 Unconditional models take the labels and leave them alone, so that callers need not ask. Training
 asks only for `terms` (see `vaepipe.training.descend`): a model that learns in another way gets an

@@ -32,7 +32,9 @@ class AE(nn.Module):
         """Logits `[n, pixels]` of codes `[n, latent_dim]`; the labels are not looked at."""
         return self.decoder(z)
 
-    def terms(self, x: Tensor, labels: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """Distortion `[n]` in nats per image."""
+    def terms(
+        self, x: Tensor, labels: Tensor, generator: torch.Generator, samples: int = 1
+    ) -> dict[str, Tensor]:
+        """Distortion `[n]` in nats per image; there is nothing to sample."""
         logits = self.decode(self.codes(x, labels), labels)
         return {"distortion": -bernoulli_log_likelihood(logits, x)}

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from vaepipe import objectives
 from vaepipe.models.architecture import Architecture
 from vaepipe.models.mlp import mlp
-from vaepipe.objectives import bernoulli_log_likelihood, gaussian_kl, gaussian_sample
 
 
 class VAE(nn.Module):
@@ -36,13 +36,27 @@ class VAE(nn.Module):
         """Logits `[n, pixels]` of p(x|z) for z `[n, latent_dim]`."""
         return self.decoder(z)
 
-    def terms(self, x: Tensor, labels: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """Distortion and rate `[n]` in nats per image, with one z per image.
+    def log_likelihood(self, x: Tensor, z: Tensor, labels: Tensor) -> Tensor:
+        """log p(x|z) in nats, `[n, k]`, of images `[n, pixels]` for k codes each, z `[n, k, d]`."""
+        k = z.shape[1]
+        logits = self.decode(z.flatten(0, 1), labels.repeat_interleave(k)).unflatten(0, (-1, k))
+        return objectives.bernoulli_log_likelihood(logits, x[:, None])
 
-        Their sum is -ELBO (arXiv 1312.6114, eq. 7); the rate is the KL term in closed form
-        (appendix B there), the distortion a one-sample estimate.
+    def terms(
+        self, x: Tensor, labels: Tensor, generator: torch.Generator, samples: int = 1
+    ) -> dict[str, Tensor]:
+        """What is minimised, `[n]` each in nats per image.
+
+        One sample: distortion and rate, whose sum is -ELBO (arXiv 1312.6114, eq. 7); the rate is
+        the KL term in closed form (appendix B there), the distortion a one-sample estimate.
+        More: the negative importance-weighted bound (IWAE, arXiv 1509.00519, eq. 8), which does
+        not fall apart into the two.
         """
-        mean, log_var = self.posterior(x, labels)
-        z = gaussian_sample(mean, log_var, generator)
-        distortion = -bernoulli_log_likelihood(self.decode(z, labels), x)
-        return {"distortion": distortion, "rate": gaussian_kl(mean, log_var)}
+        mean, log_var = (t[:, None] for t in self.posterior(x, labels))
+        z = objectives.gaussian_sample(mean.expand(-1, samples, -1), log_var, generator)
+        log_px = self.log_likelihood(x, z, labels)
+        if samples == 1:
+            rate = objectives.gaussian_kl(mean, log_var)
+            return {"distortion": -log_px[:, 0], "rate": rate[:, 0]}
+        weights = objectives.log_importance_weights(log_px, z, mean, log_var)
+        return {"nll": -objectives.importance_weighted_bound(weights)}

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import mlflow
 from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.entities import Run as MlflowRun
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
@@ -37,11 +36,11 @@ def track(matrix: Matrix, experiment: str, results: Results) -> dict[str, Any]:
         UserError: the store can't be used, or another process is publishing these results.
     """
     uri = store_uri(results)
-    with locked(results.folder / "mlflow.lock", "the results are being published"), usable(uri):
-        mlflow.set_tracking_uri(uri)
+    with usable(uri), locked(results.folder / "mlflow.lock", "the results are being published"):
         store = connect(uri, experiment, results)
         begun = unfinished(store)
-        tables = [results.metrics_table, results.comparison_table]
+        tables = [results.metrics_table, results.comparison_table, results.differences_table]
+        tables.append(results.protocol)
         figures = [results.figure(name) for name in NAMES]
         version = digest(map(sha256, [*tables, *figures]))[:12]
         tags = common_tags() | {"report_version": version}

@@ -48,7 +48,7 @@ class Store:
 
 def store_uri(results: Results) -> str:
     """Where runs are logged: MLFLOW_TRACKING_URI, or an sqlite file among the results."""
-    default = f"sqlite:///{results.folder / 'mlflow.db'}"
+    default = f"sqlite:///{results.mlflow / 'mlflow.db'}"
     return os.environ.get("MLFLOW_TRACKING_URI") or default
 
 
@@ -91,7 +91,7 @@ def _made(client: MlflowClient, uri: str, name: str, results: Results) -> Experi
     folder = None
     if not uri.startswith(("http:", "https:")):
         root = os.environ.get("MLFLOW_DEFAULT_ARTIFACT_ROOT")
-        local = (results.folder / "mlartifacts").resolve().as_uri()
+        local = (results.mlflow / "mlartifacts").resolve().as_uri()
         folder = f"{root.rstrip('/')}/{name}" if root else local
     try:
         client.create_experiment(name, artifact_location=folder)

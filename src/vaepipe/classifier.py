@@ -1,0 +1,139 @@
+"""A small convolutional classifier of the data set's classes: the judge of generated images.
+
+It never sees a model's output while it learns, and no model sees it.
+"""
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, max_pool2d, relu
+
+from vaepipe import estimates, weights
+from vaepipe.data.dataset import Images, grey
+from vaepipe.errors import UserError
+from vaepipe.files import replacing
+from vaepipe.params import Classify
+from vaepipe.randomness import generator
+
+BLOCK = 1000  # images looked at together
+
+
+class Classifier(nn.Module):
+    """Two convolutions and a hidden layer of 64 units, whose outputs are the features."""
+
+    def __init__(self, classes: int = 10):
+        super().__init__()
+        self.first = nn.Conv2d(1, 16, 5, stride=2, padding=2)
+        self.second = nn.Conv2d(16, 32, 3, padding=1)
+        self.hidden = nn.Linear(32 * 7 * 7, 64)
+        self.output = nn.Linear(64, classes)
+
+    def features(self, x: Tensor) -> Tensor:
+        """The hidden layer's outputs `[n, 64]` of images `[n, 784]` with values in [0, 1]."""
+        maps = relu(self.first(x.view(-1, 1, 28, 28)))
+        maps = max_pool2d(relu(self.second(maps)), 2)
+        return relu(self.hidden(maps.flatten(1)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits `[n, classes]` of images `[n, 784]` with values in [0, 1]."""
+        return self.output(self.features(x))
+
+
+class Judge(NamedTuple):
+    """A trained classifier, and the mean `[64]` and covariance `[64, 64]` of its features over
+    real training images: what generated images are held against."""
+
+    model: Classifier
+    reference: estimates.Moments
+
+    def look_at(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Features `[n, 64]` and most probable classes `[n]` of images `[n, 784]` in [0, 1]."""
+        features = torch.cat([self.model.features(part) for part in images.split(BLOCK)])
+        return features, self.model.output(features).argmax(1)
+
+
+def initialise(model: nn.Module, chance: torch.Generator) -> None:
+    """Draw the weights by He et al. 2015 (arXiv 1502.01852, eq. 10), from `chance` alone."""
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=chance)
+            nn.init.zeros_(layer.bias)
+
+
+def train(images: Images, settings: Classify, device: torch.device) -> Judge:
+    """Train on grey images by Adam, the rate falling to 0 as half a cosine.
+
+    Args:
+        images: training images, on the CPU.
+    """
+    model = Classifier()
+    initialise(model, generator(settings.seed, "initialisation"))
+    model.to(device).train()
+    images, order = images.to(device), generator(settings.seed, "order")
+    n = len(images.labels)
+    steps = settings.epochs * math.ceil(n / settings.batch_size)
+    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for _ in range(settings.epochs):
+        for index in torch.randperm(n, generator=order).to(device).split(settings.batch_size):
+            loss = cross_entropy(model(grey(images.pixels[index])), images.labels[index])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+    model.eval()
+    with torch.no_grad():
+        features = [model.features(grey(part)) for part in images.pixels.split(BLOCK)]
+    return Judge(model, estimates.moments(torch.cat(features)))
+
+
+@torch.no_grad()
+def examine(judge: Judge, test: Images, seed: int, device: torch.device) -> dict[str, float]:
+    """The judge on real test images, with standard errors.
+
+    Returns:
+        Its accuracy in per cent, and the Frechet distance of real test images from real training
+        images: the floor under that of generated images.
+    """
+    test = test.to(device)
+    features, classes = judge.look_at(grey(test.pixels))
+    accuracy = 100 * (classes == test.labels).to(torch.float64)
+    return estimates.mean("test_accuracy", accuracy) | estimates.bootstrapped(
+        "frechet_floor",
+        lambda rows: estimates.frechet_distance(estimates.moments(rows), judge.reference),
+        features,
+        generator(seed, "bootstrap"),
+    )
+
+
+def save(path: Path, judge: Judge) -> None:
+    """Write weights and reference as safetensors."""
+    tensors = {f"model.{name}": value for name, value in judge.model.state_dict().items()}
+    tensors |= {f"reference.{name}": value for name, value in judge.reference._asdict().items()}
+    with replacing(path) as aside:
+        save_file(
+            {k: v.to("cpu").contiguous() for k, v in tensors.items()}, aside, {"vaepipe": "{}"}
+        )
+
+
+def load(path: Path, device: torch.device) -> Judge:
+    """Read what `save` wrote.
+
+    Raises:
+        UserError: the file is missing, or not a classifier of this project.
+    """
+    tensors = weights.read(path, weights=True)[1]
+    model = Classifier()
+    try:
+        reference = estimates.Moments(tensors.pop("reference.mean"), tensors.pop("reference.cov"))
+        model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items()})
+    except (KeyError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"{path} does not hold a classifier: {reason}; run classify again"
+        ) from error
+    return Judge(model.to(device).eval(), reference)

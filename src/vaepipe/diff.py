@@ -1,0 +1,255 @@
+"""What changed between two versions of the results, and by how much each metric moved."""
+
+import io
+import math
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from PIL import Image
+from scipy import stats
+
+from vaepipe.figures import NAMES
+from vaepipe.metrics import METRICS
+from vaepipe.versions import Version, earlier, git, read_version
+
+CODE = ("src", "workflow", "Snakefile", "dvc.yaml", "requirements.lock", "pyproject.toml")
+KEYS = ["model", "latent_dim", "metric"]
+SIDES = ("old", "new", "moved")
+WIDTH = 900  # pixels of a figure that stands beside another
+
+Change = tuple[str, Any, Any]
+
+
+@dataclass(frozen=True)
+class Diff:
+    """Two versions and what differs.
+
+    Attributes:
+        params, data, packages: (name, old value, new value), each value None where its side lacks
+            it; or None where one of the versions does not say.
+        code: (file, lines added, lines removed).
+        metrics: a row per model, latent size and metric, as `moves` gives them.
+        figures: (name, old PNG, new PNG) of those that differ; None where one side lacks it.
+        same_figures: names of the figures that are the same in both, byte for byte.
+    """
+
+    old: Version
+    new: Version
+    params: list[Change] | None
+    data: list[Change] | None
+    packages: list[Change] | None
+    code: list[tuple[str, str, str]]
+    metrics: pd.DataFrame
+    figures: list[tuple[str, bytes | None, bytes | None]]
+    same_figures: list[str]
+
+
+def difference(
+    a: Mapping[str, float], b: Mapping[str, float], level: float = 0.95
+) -> tuple[float, float]:
+    """Mean of `b` less mean of `a`, and half the width of Welch's t-interval of it.
+
+    Args:
+        a, b: `n`, `mean` and `sd` over the seeds of each version.
+
+    Returns:
+        The difference and the half width: NaN where either version has one seed only.
+    """
+    moved = b["mean"] - a["mean"]
+    if min(a["n"], b["n"]) < 2:
+        return moved, math.nan
+    parts = [x["sd"] ** 2 / x["n"] for x in (a, b)]
+    if not sum(parts):
+        return moved, 0.0
+    # Welch and Satterthwaite's degrees of freedom.
+    freedom = sum(parts) ** 2 / sum(
+        part**2 / (x["n"] - 1) for part, x in zip(parts, (a, b), strict=True)
+    )
+    return moved, float(stats.t.ppf(0.5 + level / 2, freedom)) * math.sqrt(sum(parts))
+
+
+def verdict(moved: float, half: float, better: str) -> str:
+    """What the move of a metric says: nothing, where its interval holds zero or is missing."""
+    if moved == 0:
+        return "unchanged"
+    if math.isnan(half):
+        return "one seed: no interval"
+    if abs(moved) <= half:
+        return "within the interval"
+    direction = "lower" if moved < 0 else "higher"
+    if not better:
+        return direction
+    return "better" if direction == better else "worse"
+
+
+def moves(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    """A row per model, latent size and metric of either version.
+
+    Returns:
+        The three keys, `mean_old`, `half_old` (of the 95 % interval over seeds), `mean_new`,
+        `half_new`, `moved`, `half` (of the 95 % interval of the move) and `verdict`.
+    """
+    both = old.merge(new, on=KEYS, how="outer", suffixes=("_old", "_new"), sort=False)
+    models = [*dict.fromkeys([*new["model"], *old["model"]])]
+    metrics = [*METRICS, *sorted(set(both["metric"]) - set(METRICS))]
+    both["model"] = pd.Categorical(both["model"], models)
+    both["metric"] = pd.Categorical(both["metric"], metrics)
+    both = both.sort_values(["latent_dim", "model", "metric"])
+    rows = []
+    for row in both.to_dict("records"):
+        sides = [{k: row[f"{k}_{side}"] for k in ("n", "mean", "sd")} for side in ("old", "new")]
+        better = METRICS[row["metric"]].better if row["metric"] in METRICS else ""
+        if any(math.isnan(side["n"]) for side in sides):
+            moved, half = math.nan, math.nan
+            said = "new" if math.isnan(sides[0]["n"]) else "gone"
+        else:
+            moved, half = difference(*sides)
+            said = verdict(moved, half, better)
+        rows.append(
+            {key: row[key] for key in KEYS}
+            | {f"mean_{s}": row[f"mean_{s}"] for s in ("old", "new")}
+            | {f"half_{s}": row[f"high_{s}"] - row[f"mean_{s}"] for s in ("old", "new")}
+            | {"moved": moved, "half": half, "verdict": said}
+        )
+    return pd.DataFrame(rows)
+
+
+def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change] | None:
+    """(key, old value, new value) of every key whose value differs; None where a side is empty."""
+    if not (old and new):
+        return None
+    keys = [*old, *(key for key in new if key not in old)]
+    return [(k, old.get(k), new.get(k)) for k in keys if old.get(k) != new.get(k)]
+
+
+def compare(root: Path, rev_a: str, rev_b: str | None) -> Diff:
+    """What changed from revision `rev_a` to `rev_b`, or to the working tree for None.
+
+    Raises:
+        UserError: a revision is unknown or holds no results.
+    """
+    old, new = read_version(root, rev_a), read_version(root, rev_b)
+    names = [*new.figures, *(name for name in old.figures if name not in new.figures)]
+    pairs = [(name, old.figures.get(name), new.figures.get(name)) for name in names]
+    commits = [version.commit.split(",")[0] for version in (old, new) if version.commit]
+    code = git(root, "diff", "--numstat", *commits, "--", *CODE)
+    return Diff(
+        old,
+        new,
+        changes(old.params, new.params),
+        changes(*(_data(version) for version in (old, new))),
+        changes(old.packages, new.packages),
+        [_code_line(line) for line in code.splitlines()],
+        moves(old.comparison, new.comparison),
+        [pair for pair in pairs if pair[1] != pair[2]],
+        [name for name, a, b in pairs if a == b],
+    )
+
+
+def _data(version: Version) -> dict[str, str]:
+    return {file: d[:12] for file, d in version.digests.items() if file.startswith("data/")}
+
+
+def _code_line(line: str) -> tuple[str, str, str]:
+    added, removed, file = line.split("\t")
+    return file, added, removed
+
+
+def text(diff: Diff) -> str:
+    """The differences as plain text for a terminal."""
+    parts = [f"from {title(diff.old)}\nto   {title(diff.new)}"]
+    for heading, rows in sections(diff).items():
+        lines = [f"  {name}: {_shown(a)} -> {_shown(b)}" for name, a, b in rows or []]
+        nothing = "  not recorded in both" if rows is None else "  no change"
+        parts.append("\n".join([heading, *(lines or [nothing])]))
+    lines = [f"  {file} +{added} -{removed}" for file, added, removed in diff.code]
+    parts.append("\n".join(["Code, lines", *(lines or ["  no change"])]))
+    table = pd.DataFrame(
+        {
+            "model": row["model"],
+            "latents": row["latent_dim"],
+            "metric": row["metric"],
+            **{side: mean(row, side) for side in SIDES},
+            "": row["verdict"],
+        }
+        for row in diff.metrics.to_dict("records")
+    )
+    parts.append(f"Metrics, mean ± 95 % over seeds\n{table.to_string(index=False)}")
+    changed = ", ".join(name for name, *_ in diff.figures) or "none"
+    parts.append(f"Figures that differ: {changed}")
+    if lost := [name for name in NAMES if name not in diff.old.figures | diff.new.figures]:
+        parts.append(f"Figures that can't be had (see `dvc pull`): {', '.join(lost)}")
+    return "\n\n".join(parts)
+
+
+def sections(diff: Diff) -> dict[str, list[Change] | None]:
+    """The lists of changes by heading."""
+    return {"Params": diff.params, "Data, SHA-256": diff.data, "Packages": diff.packages}
+
+
+def title(version: Version) -> str:
+    """A version's name and its commit."""
+    return f"{version.name} ({version.commit})" if version.commit else version.name
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "–"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def mean(row: Mapping[str, Any], side: str) -> str:
+    """A mean of a row of `moves`, or its move, with half its interval, as people read them."""
+    metric = METRICS.get(row["metric"])
+    digits = metric.digits if metric else 2
+    name, sign = ("", "+") if side == "moved" else (f"_{side}", "")
+    value, half = row["moved" if sign else f"mean{name}"], row[f"half{name}"]
+    if math.isnan(value):
+        return "–"
+    return f"{value:{sign},.{digits}f}" + ("" if math.isnan(half) else f" ± {half:,.{digits}f}")
+
+
+def _small(png: bytes | None) -> str | None:
+    """A figure as a data URI, no wider than it is shown."""
+    if png is None:
+        return None
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    image.thumbnail((WIDTH, 4 * WIDTH))
+    small = io.BytesIO()
+    image.save(small, "WEBP", quality=80)
+    return "data:image/webp;base64," + b64encode(small.getvalue()).decode()
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("vaepipe.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"shown": _shown, "small": _small}
+    environment.globals |= {"mean": mean, "title": title, "sections": sections, "METRICS": METRICS}
+    return environment
+
+
+def html(diff: Diff) -> Markup:
+    """The differences as a part of a page: tables and figures side by side."""
+    return Markup(_environment().get_template("versions.html.j2").render(diff=diff))
+
+
+def page(diff: Diff) -> str:
+    """The differences as a page of its own."""
+    return _environment().get_template("versions_page.html.j2").render(diff=diff, body=html(diff))
+
+
+def since_earlier(root: Path) -> Markup | None:
+    """The part of the report that compares it with the committed version before, if any."""
+    rev = earlier(root)
+    return html(compare(root, rev, None)) if rev else None

@@ -1,0 +1,122 @@
+"""The estimators give exact answers where there are any, and the checks of that can fail."""
+
+import inspect
+import textwrap
+from types import FunctionType, ModuleType
+
+import pytest
+
+import exact
+from vaepipe import comparison, estimates, evaluation, latents, objectives
+from vaepipe.models.vae import VAE
+
+
+@pytest.mark.parametrize("check", exact.CHECKS, ids=lambda check: check.__name__)
+def test_exact(check):
+    check()
+
+
+def broken(function: FunctionType, old: str, new: str) -> FunctionType:
+    """The function with one piece of its source replaced."""
+    source = textwrap.dedent(inspect.getsource(function))
+    assert source.count(old) == 1, f"{old!r} is {source.count(old)} times in\n{source}"
+    namespace = dict(function.__globals__)
+    exec(source.replace(old, new), namespace)
+    made = namespace[function.__name__]
+    # Called by name, the other functions of the module must be found as they are at that time.
+    return FunctionType(made.__code__, function.__globals__, made.__name__, made.__defaults__)
+
+
+# Where, which function, what is broken and how, and the checks that must notice.
+ELBO, BOUND = exact.elbo_of_a_linear_gaussian, exact.bound_rises_to_log_px_of_a_linear_gaussian
+MARGINAL = exact.marginal_of_a_conditional_linear_gaussian
+OBJECTIVE = exact.objective_and_gradient_by_finite_differences
+MUTANTS = [
+    (objectives, "gaussian_kl", "- log_var", "+ log_var", [exact.kl_by_monte_carlo, ELBO]),
+    (objectives, "gaussian_kl", "0.5 * ", "", [exact.kl_by_monte_carlo, ELBO, OBJECTIVE]),
+    (objectives, "gaussian_kl", ".sum(", ".mean(", [exact.kl_by_monte_carlo, ELBO, OBJECTIVE]),
+    (objectives, "gaussian_kl", "mean.square()", "mean.detach().square()", [OBJECTIVE]),
+    (
+        objectives,
+        "bernoulli_log_likelihood",
+        "* logits - soft",
+        "* logits + soft",
+        [exact.bernoulli_by_torch],
+    ),
+    (
+        objectives,
+        "bernoulli_log_likelihood",
+        ".sum(",
+        ".mean(",
+        [exact.bernoulli_by_torch, OBJECTIVE],
+    ),
+    (objectives, "bernoulli_log_likelihood", "x * l", "l", [exact.bernoulli_by_torch, OBJECTIVE]),
+    (objectives, "gaussian_sample", "0.5 * ", "", [ELBO, BOUND, OBJECTIVE]),
+    (objectives, "gaussian_sample", "mean + (", "(", [ELBO, BOUND, OBJECTIVE]),
+    (objectives, "gaussian_sample", "mean + (", "mean.detach() + (", [OBJECTIVE]),
+    (objectives, "gaussian_sample", "log_var).exp()", "log_var).exp().detach()", [OBJECTIVE]),
+    (objectives, "gaussian_log_density", "-0.5", "0.5", [exact.densities_by_torch, BOUND]),
+    (objectives, "gaussian_log_density", "+ log_var", "", [exact.densities_by_torch, BOUND]),
+    (objectives, "gaussian_log_density", "2 * ", "", [exact.densities_by_torch, BOUND]),
+    (objectives, "gaussian_log_density", "-log_var)", "log_var)", [exact.densities_by_torch]),
+    (objectives, "gaussian_log_density", ".sum(", ".mean(", [exact.densities_by_torch, BOUND]),
+    (objectives, "standard_normal_log_density", "-0.5", "0.5", [exact.densities_by_torch, BOUND]),
+    (objectives, "standard_normal_log_density", "2 * ", "", [exact.densities_by_torch, BOUND]),
+    (objectives, "standard_normal_log_density", ".sum(", ".mean(", [BOUND, MARGINAL]),
+    (objectives, "log_importance_weights", "+ stand", "- stand", [BOUND, OBJECTIVE]),
+    (objectives, "log_importance_weights", "- gauss", "+ gauss", [BOUND, OBJECTIVE]),
+    (objectives, "importance_weighted_bound", "- math", "+ math", [BOUND, OBJECTIVE]),
+    (objectives, "importance_weighted_bound", ".logsumexp(-1)", ".sum(-1)", [BOUND, OBJECTIVE]),
+    (
+        objectives,
+        "importance_weighted_bound",
+        ".logsumexp(-1) - math.log(log_weights.shape[-1])",
+        ".mean(-1)",
+        [BOUND, OBJECTIVE],
+    ),
+    (VAE, "terms", "-log_px[:, 0]", "log_px[:, 0]", [OBJECTIVE]),
+    (VAE, "terms", "-objectives.importance", "objectives.importance", [OBJECTIVE]),
+    (VAE, "log_likelihood", "labels.repeat_interleave(k)", "labels.repeat(k)", [OBJECTIVE]),
+    (evaluation, "log_weights", "s = min(chunk // block, samples - done)", "s = 1", [ELBO]),
+    (evaluation, "bound_and_distortion", "+ share", "", [BOUND, MARGINAL]),
+    (evaluation, "bound_and_distortion", "-= log_px", "+= log_px", [ELBO]),
+    (evaluation, "bound_and_distortion", "log_px.sum(1", "log_px.mean(1", [ELBO]),
+    (evaluation, "bound_and_distortion", "torch.logaddexp(", "torch.maximum(", [BOUND]),
+    (evaluation, "marginal_bound", "- math.log(classes)", "", [MARGINAL]),
+    (evaluation, "marginal_bound", "(labels + turn) % classes", "labels", [MARGINAL]),
+    (evaluation, "marginal_bound", "range(1, classes)", "range(2, classes)", [MARGINAL]),
+    (evaluation, "likelihood", "distortion + rate", "distortion - rate", [ELBO]),
+    (evaluation, "likelihood", "x.shape[1] * ", "", [MARGINAL]),
+    (evaluation, "likelihood", "-marginal / (", "marginal / (", [MARGINAL]),
+    (estimates, "mean", "** 0.5", "", [exact.standard_error_of_a_mean]),
+    (estimates, "mean", " / len(values) ** 0.5", "", [exact.standard_error_of_a_mean]),
+    (estimates, "bootstrapped", "(n, (n,)", "(n, (n // 10,)", [exact.standard_error_by_bootstrap]),
+    (estimates, "moments", ".cov()", ".corrcoef()", [exact.frechet_distance_by_scipy]),
+    (estimates, "frechet_distance", "- 2 *", "-", [exact.frechet_distance_by_scipy]),
+    (estimates, "frechet_distance", ".sqrt()", "", [exact.frechet_distance_by_scipy]),
+    (estimates, "frechet_distance", "offset + ", "", [exact.frechet_distance_by_scipy]),
+    (estimates, "_root", ".sqrt()", "", [exact.frechet_distance_by_scipy]),
+    (estimates, "squared_mmd", "- 2 *", "-", [exact.mmd_by_integration, exact.mmd_pair_by_pair]),
+    (estimates, "squared_mmd", "2 * x.", "x.", [exact.mmd_pair_by_pair]),
+    (estimates, "squared_mmd", " - k.diagonal().sum()", "", [exact.mmd_by_integration]),
+    (latents, "active_units", ".var(0)", ".std(0)", [exact.active_units_by_construction]),
+    (latents, "active_units", ".var(0)", ".mean(0)", [exact.active_units_by_construction]),
+    (comparison, "interval", " / n**0.5", "", [exact.interval_by_scipy]),
+    (comparison, "interval", "n - 1)", "n)", [exact.interval_by_scipy]),
+    (comparison, "interval", "level / 2", "level / 4", [exact.interval_by_scipy]),
+    (comparison, "interval", "values.std()", "values.var()", [exact.interval_by_scipy]),
+]
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "old", "new", "checks"), MUTANTS, ids=lambda v: v if type(v) is str else ""
+)
+def test_what_is_broken_is_noticed(place: ModuleType | type, name, old, new, checks, monkeypatch):
+    monkeypatch.setattr(place, name, broken(getattr(place, name), old, new))
+    for check in checks:
+        with pytest.raises((AssertionError, RuntimeError)):
+            check()
+
+
+def test_every_check_can_fail():
+    assert {check for *_, checks in MUTANTS for check in checks} == set(exact.CHECKS)

@@ -1,0 +1,125 @@
+"""A run that is killed goes on and ends with the same bits, wherever it was killed."""
+
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from conftest import STRENGTH, environment_of, run_in, stage_command
+
+# Some kills come at a random moment, some in the middle of writing a file, which is too short a
+# moment for chance to find: this module, loaded by the child itself, ends it at its n-th rename,
+# just before or just after.
+KILLER = """
+import os, signal
+left = [int(os.environ["KILL_AT_WRITE"])]
+rename = os.replace
+def replace(*words, **named):
+    left[0] -= 1
+    if left[0] == 0 and os.environ["KILL_WHEN"] == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    rename(*words, **named)
+    if left[0] == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+import pathlib
+os.replace = replace
+"""
+KILLS = 6 * STRENGTH
+
+
+@pytest.fixture(scope="module")
+def command(smoke_tree):
+    """Trains one run for a few seconds; the results folder is put in its place by the tests."""
+
+    def with_results(folder):
+        words = stage_command(smoke_tree, "train", results=folder, epochs="8")
+        words[words.index("ae")] = "vae"
+        return words
+
+    return with_results
+
+
+def outputs(folder) -> dict[str, bytes]:
+    names = ("models/vae-z3-s0.safetensors", "history/vae-z3-s0.csv")
+    return {name: (folder / name).read_bytes() for name in names}
+
+
+def test_a_run_killed_at_random_moments_ends_with_the_same_bits(
+    smoke_tree, command, tmp_path, record
+):
+    begun = time.monotonic()
+    whole = run_in(smoke_tree, *command(tmp_path / "whole"))
+    assert whole.returncode == 0, whole.stderr
+    seconds = time.monotonic() - begun
+
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(KILLER)
+    dice = random.Random(0)
+    words = command(tmp_path / "cut")
+    killed = {"at a random moment": 0, "while writing": 0}
+    for kill in range(KILLS):
+        environment = environment_of(smoke_tree)
+        if kill % 2:
+            environment["PYTHONPATH"] += f":{site}"
+            environment |= {
+                "KILL_AT_WRITE": str(dice.randint(1, 8)),
+                "KILL_WHEN": dice.choice(["before", "after"]),
+            }
+        child = subprocess.Popen(
+            words,
+            cwd=smoke_tree,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            child.wait(timeout=None if kill % 2 else dice.uniform(0.2, 1.0) * seconds)
+        except subprocess.TimeoutExpired:
+            child.kill()
+        killed["while writing" if kill % 2 else "at a random moment"] += (
+            child.wait() == -signal.SIGKILL
+        )
+    last = run_in(smoke_tree, *words)
+    assert last.returncode == 0, last.stderr
+    assert outputs(tmp_path / "cut") == outputs(tmp_path / "whole")
+    assert min(killed.values()) > 0
+    assert not list((tmp_path / "cut").rglob(".*"))
+    for where, times in killed.items():
+        record(f"training killed (SIGKILL) {where}", times)
+
+
+def test_a_killed_driver_is_followed_by_one_that_finishes(smoke_tree, tmp_path, record):
+    tree = tmp_path / "tree"
+    shutil.copytree(smoke_tree, tree, symlinks=True)
+    name = "results/models/ae-z3-s0.safetensors"
+    (tree / name).unlink()
+    environment = environment_of(tree)
+    words = ["snakemake", "--cores", "1", name, "--config", "train={epochs: 12}"]
+    for delay in [3.0 + i for i in range(STRENGTH)]:
+        driver = subprocess.Popen(
+            words, cwd=tree, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(delay)
+        driver.kill()
+        driver.wait()
+        record("driver killed (SIGKILL)", 1)
+        refused = run_in(tree, *words)
+        if refused.returncode == 0:
+            break
+        assert "unlock" in refused.stdout + refused.stderr
+        assert run_in(tree, "snakemake", "--unlock").returncode == 0
+    # What the killed driver started may still be training: that run is refused until it ends.
+    for _ in range(20):
+        done = run_in(tree, *words)
+        if done.returncode == 0:
+            break
+        assert "is being trained by process" in done.stdout + done.stderr, done.stderr
+        time.sleep(1)
+    assert done.returncode == 0
+    fresh = tmp_path / "results"
+    assert run_in(tree, *stage_command(tree, "train", results=fresh, epochs="12")).returncode == 0
+    assert (tmp_path / name).read_bytes() == (tree / name).read_bytes()

@@ -69,11 +69,13 @@ def tracked(tmp_path_factory, schema):
     """All models published once, for tests that only look."""
     folder = _store(tmp_path_factory.mktemp("tracked") / "results", schema)
     results = write_results(folder, ALL)
-    os.environ.pop("MLFLOW_TRACKING_URI", None)
-    ids = track(ALL, "vaepipe", results)
-    write_json(folder / "mlflow.json", ids)
-    attach_report(results)
-    return results, ids, Seen(store_uri(results))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", "")
+        ids = track(ALL, "vaepipe", results)
+        patch.setenv("MLFLOW_TRACKING_URI", "")
+        write_json(folder / "mlflow.json", ids)
+        attach_report(results)
+        return results, ids, Seen(store_uri(results))
 
 
 def test_a_run_holds_all_that_its_files_hold(tracked):

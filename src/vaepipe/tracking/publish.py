@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import mlflow
 from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.entities import Run as MlflowRun
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
@@ -37,6 +38,7 @@ def track(matrix: Matrix, experiment: str, results: Results) -> dict[str, Any]:
     """
     uri = store_uri(results)
     with usable(uri), locked(results.folder / "mlflow.lock", "the results are being published"):
+        mlflow.set_tracking_uri(uri)  # the registry looks for models there, whatever its client
         store = connect(uri, experiment, results)
         begun = unfinished(store)
         tables = [results.metrics_table, results.comparison_table, results.differences_table]

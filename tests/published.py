@@ -92,6 +92,8 @@ def write_tables(results: Results, matrix: Matrix, shift: float = 0.0) -> None:
     table = metrics_table(read_json(results.metrics(run)) for run in runs_of(matrix))
     write_text(results.metrics_table, table.to_csv(index=False))
     write_text(results.comparison_table, comparison_table(table).to_csv(index=False))
+    write_text(results.differences_table, "metric,first,second,mean\n")
+    write_json(results.protocol, PROTOCOL)
     for name in NAMES:
         draw(results.figure(name), shift)
 
@@ -177,4 +179,9 @@ def assert_whole(results: Results, matrix: Matrix, seen: Seen) -> None:
         assert seen.files(run.name, "figures") == {f"{run.name}.png"}
         assert seen.files(run.name) == {f"{run.name}.csv", f"{run.name}.json", "figures"}
     assert seen.files("comparison", "figures") == {f"{name}.png" for name in NAMES}
-    assert seen.files("comparison") >= {"metrics.csv", "comparison.csv"}
+    assert seen.files("comparison") >= {
+        "metrics.csv",
+        "comparison.csv",
+        "differences.csv",
+        "protocol.json",
+    }

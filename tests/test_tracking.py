@@ -48,7 +48,8 @@ VAE = Run("vae", 3, 0)
 
 @pytest.fixture(autouse=True)
 def default_store(monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    # Set and not deleted, because mlflow.set_tracking_uri sets it, too.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
 
 
 @pytest.fixture
@@ -68,11 +69,13 @@ def tracked(tmp_path_factory, schema):
     """All models published once, for tests that only look."""
     folder = _store(tmp_path_factory.mktemp("tracked") / "results", schema)
     results = write_results(folder, ALL)
-    os.environ.pop("MLFLOW_TRACKING_URI", None)
-    ids = track(ALL, "vaepipe", results)
-    write_json(folder / "mlflow.json", ids)
-    attach_report(results)
-    return results, ids, Seen(store_uri(results))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", "")
+        ids = track(ALL, "vaepipe", results)
+        patch.setenv("MLFLOW_TRACKING_URI", "")
+        write_json(folder / "mlflow.json", ids)
+        attach_report(results)
+        return results, ids, Seen(store_uri(results))
 
 
 def test_a_run_holds_all_that_its_files_hold(tracked):
@@ -168,7 +171,7 @@ def answers(tracked, tmp_path_factory):
     """What the published models give, in a process that does not see this tree's code."""
     results, _, seen = tracked
     task = {
-        "uri": store_uri(results),
+        "uri": f"sqlite:///{results.folder / 'mlflow.db'}",
         "models": {m.name: m.model_id for m in seen.models},
         "image": np.random.default_rng(0).random((4, 784), "f4").tolist(),
         "label": [3, 1, 4, 1],

@@ -37,11 +37,12 @@ def track(matrix: Matrix, experiment: str, results: Results) -> dict[str, Any]:
         UserError: the store can't be used, or another process is publishing these results.
     """
     uri = store_uri(results)
-    with locked(results.folder / "mlflow.lock", "the results are being published"), usable(uri):
-        mlflow.set_tracking_uri(uri)
+    with usable(uri), locked(results.folder / "mlflow.lock", "the results are being published"):
+        mlflow.set_tracking_uri(uri)  # the registry looks for models there, whatever its client
         store = connect(uri, experiment, results)
         begun = unfinished(store)
-        tables = [results.metrics_table, results.comparison_table]
+        tables = [results.metrics_table, results.comparison_table, results.differences_table]
+        tables.append(results.protocol)
         figures = [results.figure(name) for name in NAMES]
         version = digest(map(sha256, [*tables, *figures]))[:12]
         tags = common_tags() | {"report_version": version}

@@ -5,6 +5,7 @@ test set has no part in any choice.
 """
 
 import hashlib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def register(store: Store, run: Run, run_id: str, results: Results) -> None:
         [model] = models_of(store, run_id)
         tags = {
             "weights_digest": sha,
-            "validation_loss": repr(history_rows(results.history(run))[-1]["validation_loss"]),
+            "validation_loss": repr(validation_loss(results.history(run))),
             "latent_dim": str(run.latent_dim),
             "seed": str(run.seed),
             "data_digest": data_digest(note["data"]),
@@ -53,9 +54,14 @@ def register(store: Store, run: Run, run_id: str, results: Results) -> None:
         )
     for alias in ("champion", f"champion-z{run.latent_dim}"):
         champion = _holder(client, name, alias)
-        if champion is None or _loss(version) < _loss(champion):
+        if _loss(version) < (math.inf if champion is None else _loss(champion)):
             client.set_registered_model_alias(name, alias, version.version)
     client.set_model_version_tag(name, version.version, "compared", "true")
+
+
+def validation_loss(history: Path) -> float:
+    """The loss on the validation images after the last epoch; infinite where none was measured."""
+    return history_rows(history)[-1].get("validation_loss", math.inf)
 
 
 def registered_name(note: dict[str, Any]) -> str:

@@ -22,6 +22,13 @@ def read(path: Path) -> dict:
     return json.loads(path.read_text())
 
 
+def train_for(tree: Path, epochs: int) -> None:
+    """Change the tree's params."""
+    params = yaml.safe_load((tree / "params.yaml").read_text())
+    params["train"]["epochs"] = epochs
+    (tree / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+
+
 def dry_run(tree: Path, *words: str) -> str:
     """What Snakemake would do."""
     done = run_in(tree, "snakemake", "-n", *words)
@@ -66,8 +73,7 @@ def test_after_dvc_snakemake_has_nothing_to_do(dvc_tree, tmp_path):
 
 def test_results_of_other_params_are_not_handed_to_dvc(version, tmp_path):
     tree = a_copy(version, tmp_path / "tree")
-    text = (tree / "params.yaml").read_text()
-    (tree / "params.yaml").write_text(text.replace("epochs: 1", "epochs: 2"))
+    train_for(tree, epochs=2)
     assert "vaepipe preset" in refusal(tree, "dvc")
     assert git(tree, "status", "--porcelain").split() == ["M", "params.yaml"]
 
@@ -80,8 +86,7 @@ def test_results_of_unknown_origin_are_not_handed_to_dvc(version, tmp_path):
 
 def test_a_lock_of_other_params_is_not_handed_to_snakemake(version, tmp_path):
     tree = a_copy(version, tmp_path / "tree")
-    text = (tree / "params.yaml").read_text()
-    (tree / "params.yaml").write_text(text.replace("epochs: 1", "epochs: 2"))
+    train_for(tree, epochs=2)
     said = refusal(tree, "snakemake")
     assert "dvc.lock was written with other params" in said
     assert "git checkout" in said
@@ -166,8 +171,7 @@ def running(tree: Path, *words: str):
 
 def test_two_drivers_never_run_at_once(version, tmp_path):
     tree = a_copy(version, tmp_path / "tree")
-    text = (tree / "params.yaml").read_text()
-    (tree / "params.yaml").write_text(text.replace("epochs: 1", "epochs: 100000"))
+    train_for(tree, epochs=100_000)
     assert run_in(tree, "dvc", "repro", "download").returncode == 0
 
     with running(tree, "dvc", "repro", "train@ae-3-0") as driver:

@@ -10,7 +10,7 @@ UV_VERSION := 0.13.9
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report repro smoke track ui to-dvc to-snakemake pull diff dag test lint lock clean
+.PHONY: help setup report repro smoke track ui to-dvc to-snakemake pull diff dag verify reliability test lint lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,13 +35,6 @@ repro: $(READY)  ## the same with DVC, which checks only the form of params.yaml
 smoke: $(READY)  ## run the whole graph in under a minute, on little training
 	snakemake --cores $(CORES) --configfile params/smoke.yaml
 
-track: $(READY)  ## publish the results to MLflow again, such as after its database was deleted
-	snakemake --cores $(CORES) --forcerun track
-
-PORT ?= 5000
-ui: $(READY)  ## MLflow's UI on the loopback address, with links to the comparison
-	vaepipe ui --port $(PORT)
-
 to-dvc: $(READY)  ## after snakemake: let DVC take its results, without running anything
 	vaepipe handover dvc
 
@@ -57,6 +50,16 @@ diff: $(READY)  ## compare the last committed results, or OLD, with the working 
 
 dag: $(READY)  ## draw the graph of the stages in docs/dag.svg; needs Graphviz
 	snakemake --rulegraph dot | tred | dot -Tsvg -Grankdir=LR -o docs/dag.svg
+
+track: $(READY)  ## publish the results to MLflow again, such as after its database was deleted
+	snakemake --cores $(CORES) --forcerun track
+
+PORT ?= 5000
+ui: $(READY)  ## MLflow's UI on the loopback address, with links to the comparison
+	vaepipe ui --port $(PORT)
+
+verify: $(READY)  ## run one run of each model again and compare it, bit for bit, with the results
+	vaepipe verify
 
 test: $(READY)  ## run all tests
 	python -m pytest

@@ -1,13 +1,12 @@
-from dataclasses import asdict
 from glob import glob
 from pathlib import Path
-from shlex import quote
+from shlex import join
 
 import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
-from vaepipe import params
+from vaepipe import arguments, params
 from vaepipe.data.manifest import FILES, MANIFEST
 from vaepipe.drivers import keep_dvc_out
 from vaepipe.errors import UserError
@@ -17,10 +16,9 @@ from vaepipe.runs import runs_of
 
 min_version("9.10")
 
+# Snakemake's own message would not name what is wrong in the file.
 try:
-    read_yaml(
-        Path("params.yaml")
-    )  # Snakemake's own message would not name what is wrong in it
+    read_yaml(Path("params.yaml"))
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -53,6 +51,7 @@ TABLES = [
 SUMMARY = "results/summary.json"
 CURVES = "results/curves.csv"
 FIGURES = [f"results/figures/{name}.png" for name in NAMES]
+VECTORS = [f"results/figures/{name}.svg" for name in NAMES]
 GPU = 1 if glob("/dev/nvidia[0-9]*") else 0
 STAGES = yaml.safe_load(Path(workflow.basedir, "dvc.yaml").read_text())["stages"]
 
@@ -68,16 +67,17 @@ def code(stage):
 
 def flags(section):
     """The command-line form that DVC gives to a section of the params in a stage's cmd."""
-    words = []
-    for key, value in asdict(getattr(settings, section)).items():
-        values = value if isinstance(value, tuple) else [value]
-        words += [f"--{key}", *(quote(str(v)) for v in values)]
-    return " ".join(words)
+    return join(arguments.words(getattr(settings, section)))
 
 
 def of_runs(path):
     """The path of every run of the matrix."""
     return [path.format(run=run) for run in RUNS]
+
+
+def captioned(path, caption, category):
+    """An output that `snakemake --report` shows, with its caption."""
+    return report(path, caption=f"workflow/report/{caption}.rst", category=category)
 
 
 wildcard_constraints:
@@ -96,8 +96,8 @@ onstart:
 rule all:
     input:
         "results/report.html",
-        "results/published.json",
         "results/digest.json",
+        "results/published.json",
 
 
 rule download:
@@ -108,7 +108,7 @@ rule download:
     params:
         data=flags("data"),
     shell:
-        "python workflow/scripts/download.py {params.data} --out " + quote(DATA)
+        "python workflow/scripts/download.py {params.data} --out " + DATA
 
 
 rule train:
@@ -127,7 +127,7 @@ rule train:
     shell:
         "python workflow/scripts/train.py --model {wildcards.model}"
         " --latent_dim {wildcards.latent_dim} --seed {wildcards.seed} {params.train}"
-        f" --data {quote(DATA)} --results results"
+        f" --data {DATA} --results results"
 
 
 rule classify:
@@ -144,7 +144,7 @@ rule classify:
         classify=flags("classify"),
     shell:
         "python workflow/scripts/classify.py {params.classify}"
-        f" --data {quote(DATA)} --results results"
+        f" --data {DATA} --results results"
 
 
 rule evaluate:
@@ -163,7 +163,7 @@ rule evaluate:
     shell:
         "python workflow/scripts/evaluate.py --weights {input.weights}"
         " --classifier {input.classifier} {params.evaluate}"
-        f" --data {quote(DATA)} --out {{output}}"
+        f" --data {DATA} --out {{output}}"
 
 
 rule compare:
@@ -181,7 +181,7 @@ rule compare:
         matrix=flags("matrix"),
     shell:
         "python workflow/scripts/compare.py {params.matrix}"
-        f" --data {quote(DATA)} --results results"
+        f" --data {DATA} --results results"
 
 
 rule figures:
@@ -192,18 +192,19 @@ rule figures:
         of_runs("results/history/{run}.csv"),
         TABLES,
     output:
-        report(
-            FIGURES,
-            caption="workflow/report/figure.rst",
-            category="Figures",
-        ),
-        of_runs("results/figures/{run}.png"),
+        [captioned(path, Path(path).stem, "Figures") for path in FIGURES],
+        [
+            captioned(path, "run", "Runs")
+            for path in of_runs("results/figures/{run}.png")
+        ],
+        VECTORS,
+        of_runs("results/figures/{run}.svg"),
     params:
         matrix=flags("matrix"),
         figures=flags("figures"),
     shell:
         "python workflow/scripts/figures.py {params.matrix} {params.figures}"
-        f" --data {quote(DATA)} --results results"
+        f" --data {DATA} --results results"
 
 
 rule track:
@@ -238,14 +239,16 @@ rule digest:
         SUMMARY,
         CURVES,
         FIGURES,
+        VECTORS,
         of_runs("results/figures/{run}.png"),
+        of_runs("results/figures/{run}.svg"),
     output:
         "results/digest.json",
     params:
         matrix=flags("matrix"),
     shell:
         "python workflow/scripts/digest.py {params.matrix}"
-        f" --data {quote(DATA)} --results results --out {{output}}"
+        f" --data {DATA} --results results --out {{output}}"
 
 
 rule report:
@@ -256,19 +259,16 @@ rule report:
         of_runs("results/timing/{run}.json"),
         of_runs("results/metrics/{run}.json"),
         TABLES,
-        FIGURES,
+        VECTORS,
         "results/mlflow.json",
     output:
-        report(
-            "results/report.html",
-            caption="workflow/report/page.rst",
-            category="Report",
-        ),
+        captioned("results/report.html", "page", "Report"),
     params:
         matrix=flags("matrix"),
+        figures=flags("figures"),
     shell:
-        "python workflow/scripts/report.py {params.matrix}"
-        f" --data {quote(DATA)} --results results --out {{output}}"
+        "python workflow/scripts/report.py {params.matrix} {params.figures}"
+        f" --data {DATA} --results results --captions workflow/report --out {{output}}"
 
 
 rule publish:

@@ -111,15 +111,6 @@ def smoke_tree(tmp_path_factory, mnist_folder) -> Path:
 
 
 @pytest.fixture(scope="session")
-def schema(tmp_path_factory) -> Path:
-    """An MLflow database without a run: making the schema takes seconds, copying it does not."""
-    path = tmp_path_factory.mktemp("schema") / "mlflow.db"
-    code = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments()"
-    subprocess.run([sys.executable, "-c", code, f"sqlite:///{path}"], check=True, cwd=path.parent)
-    return path
-
-
-@pytest.fixture(scope="session")
 def dvc_tree(tmp_path_factory, mnist_folder) -> Path:
     """A tree in which DVC has run the whole graph on the smoke preset, for tests to copy."""
     tree = copied_tree(tmp_path_factory.mktemp("dvc") / "tree", mnist_folder)
@@ -150,3 +141,11 @@ def version(smoke_tree, tmp_path_factory) -> Path:
     git(tree, "commit", "-qm", "results of the smoke preset")
     git(tree, "tag", "v1")
     return tree
+
+
+def schema(tmp_path_factory) -> Path:
+    """An MLflow database without a run: making the schema takes seconds, copying it does not."""
+    path = tmp_path_factory.mktemp("schema") / "mlflow.db"
+    code = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments()"
+    subprocess.run([sys.executable, "-c", code, f"sqlite:///{path}"], check=True, cwd=path.parent)
+    return path

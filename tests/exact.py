@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy import linalg, stats
 from torch import Tensor
@@ -258,8 +259,6 @@ def active_units_by_construction() -> None:
 
 
 def interval_by_scipy() -> None:
-    import pandas as pd
-
     values = rand(5).numpy()
     found = comparison.interval(pd.Series(values))
     low, high = stats.ttest_1samp(values, 0).confidence_interval(0.95)

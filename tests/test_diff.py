@@ -61,7 +61,7 @@ def test_a_model_of_one_version_is_called_new_or_gone():
     found = diff.moves(table(100.0), table(50.0, models=("vae", "ae"))).set_index("model")
     assert found["verdict"].to_dict() == {"vae": "better", "ae": "new", "cvae": "gone"}
     assert found.loc["vae", "moved"] == pytest.approx(-50)
-    assert math.isnan(found.loc["ae", "mean_old"])
+    assert math.isnan(found.loc["ae", "old"])
 
 
 def test_changes_name_what_one_side_lacks():

@@ -66,6 +66,7 @@ def test_both_drivers_have_the_same_stages():
 
 # What these do is not in any result: messages, flags, names of files.
 PLUMBING = {
+    "arguments",
     "__init__",
     "errors",
     "files",
@@ -121,15 +122,15 @@ def planned(tree: Path, *words: str) -> dict[str, int]:
     return jobs(run_in(tree, "snakemake", "-n", *words))
 
 
-AFTER_FIGURES = {"track": 1, "digest": 1, "report": 1, "publish": 1}
-AFTER_ALL = {"compare": 1, "figures": 1, **AFTER_FIGURES}
+AFTER_DRAWING = {"figures": 1, "track": 1, "digest": 1, "report": 1, "publish": 1}
+AFTER_ALL = {"compare": 1, **AFTER_DRAWING}
 
 
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
         ((), {}),
-        (("--config", "figures={dpi: 90}"), {"figures": 1, **AFTER_FIGURES}),
+        (("--config", "figures={dpi: 90}"), AFTER_DRAWING),
         (("--config", "matrix={seeds: [0, 7]}"), {"train": 3, "evaluate": 3, **AFTER_ALL}),
         (("--config", "evaluate={seed: 1}"), {"evaluate": 3, **AFTER_ALL}),
     ],

@@ -20,19 +20,14 @@ RATES = ("0.001", "0.003")
 # Every output that is in no digest, and why, is in docs/versions.md.
 TABLES = ("metrics.csv", "comparison.csv", "differences.csv", "protocol.json", "summary.json")
 CIRCUMSTANCES = {
-    "results/digest.json",
-    "results/mlflow.json",
-    "results/published.json",
-    "results/report.html",
+    f"results/{name}" for name in ("digest.json", "mlflow.json", "published.json", "report.html")
 }
 
 
 def logged(tree: Path) -> set[str]:
     """The peak learning rates of the runs in the tree's MLflow store."""
     with sqlite3.connect(tree / "results/mlflow.db") as store:
-        return {
-            v for (v,) in store.execute("select value from params where key='train.learning_rate'")
-        }
+        return {v for (v,) in store.execute("select value from params where key='learning_rate'")}
 
 
 @pytest.fixture(scope="module")

@@ -11,13 +11,22 @@ from torch.nn.functional import logsigmoid
 
 import exact
 from conftest import ROOT
-from vaepipe import checkpoint, classifier, evaluation, latents, objectives, params, training
+from vaepipe import (
+    checkpoint,
+    classifier,
+    evaluation,
+    latents,
+    objectives,
+    params,
+    training,
+    weights,
+)
 from vaepipe.data import dataset
 from vaepipe.data.dataset import Images, as_input, duplicates
 from vaepipe.errors import UserError
 from vaepipe.evaluation import bound_and_distortion, marginal_bound
 from vaepipe.files import read_yaml
-from vaepipe.generation import generated
+from vaepipe.generation import generated, judged
 from vaepipe.metrics import HEADLINE, METRICS
 from vaepipe.models import MODELS, Architecture, build
 from vaepipe.randomness import generator
@@ -201,8 +210,6 @@ def test_the_classifier_comes_from_its_seed_alone_and_back_from_disk(
 
 def test_what_is_no_classifier_is_refused(tmp_path):
     model = build(Architecture("ae", 2, (4,), "silu"), generator(0, "initialisation"))
-    from vaepipe import weights
-
     weights.save(tmp_path / "model", model, {})
     for path in (tmp_path / "model", tmp_path / "missing"):
         with pytest.raises(UserError, match=path.name):
@@ -223,8 +230,6 @@ def test_frechet_distance_and_control_tell_good_images_from_bad(judge, test_set)
 
             def decode(self, z, digits):
                 return torch.logit(images, eps=1e-6)
-
-        from vaepipe.generation import judged
 
         with torch.no_grad():
             return judged(Model(), judge, len(images), 0, CPU)

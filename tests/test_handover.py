@@ -117,6 +117,7 @@ def test_an_unreadable_remote_costs_nothing(version, tmp_path, remote, said):
     model.rename(tmp_path / "kept")
     before = set(tree.glob("results/**/*"))
     keys = {"AWS_ACCESS_KEY_ID": "someone", "AWS_SECRET_ACCESS_KEY": "something"}
+    keys["AWS_MAX_ATTEMPTS"] = "1"
     done = run_in(tree, "vaepipe", "pull", **keys)
     assert done.returncode == 1
     assert said in done.stderr
@@ -135,6 +136,11 @@ def test_results_of_runs_that_are_no_more_are_set_aside(version, tmp_path):
     assert (tree / "results/aside/metrics/vae-z3-s9.json").exists()
     assert not list(tree.glob("results/m*/vae-z3-s9*"))
     assert (tree / "results/figures/own.png").exists()
+
+    (tree / "results/models/vae-z3-s9.safetensors").write_text("of a version before")
+    back = run_in(tree, "vaepipe", "handover", "snakemake")
+    assert back.returncode == 0, back.stderr
+    assert "set aside" in back.stderr
 
 
 @contextmanager

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, max_pool2d, relu
 
 from vaepipe import estimates, weights
 from vaepipe.data.dataset import Images, grey
 from vaepipe.errors import UserError
-from vaepipe.files import replacing
+from vaepipe.files import write_bytes
 from vaepipe.params import Classify
 from vaepipe.randomness import generator
 
@@ -114,10 +114,8 @@ def save(path: Path, judge: Judge) -> None:
     """Write weights and reference as safetensors."""
     tensors = {f"model.{name}": value for name, value in judge.model.state_dict().items()}
     tensors |= {f"reference.{name}": value for name, value in judge.reference._asdict().items()}
-    with replacing(path) as aside:
-        save_file(
-            {k: v.to("cpu").contiguous() for k, v in tensors.items()}, aside, {"vaepipe": "{}"}
-        )
+    contiguous = {name: value.to("cpu").contiguous() for name, value in tensors.items()}
+    write_bytes(path, to_bytes(contiguous, {"vaepipe": "{}"}))
 
 
 def load(path: Path, device: torch.device) -> Judge:

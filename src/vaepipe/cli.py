@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from vaepipe import params
-from vaepipe.errors import one_message
+from vaepipe.errors import UserError, one_message
 from vaepipe.files import write_text
 from vaepipe.runs import Results
 
@@ -45,6 +45,18 @@ def diff(flags: argparse.Namespace) -> None:
     print(f"{diff.text(found)}\n\nThe page is {flags.out}")
 
 
+def verify(flags: argparse.Namespace) -> None:
+    """Run one run of each model again and compare it, bit for bit, with the results."""
+    from vaepipe.verify import text, verify
+
+    differing = 0
+    for finding in verify(Path()):
+        print(text(finding), flush=True)
+        differing += bool(finding.differing)
+    if differing:
+        raise UserError(f"{differing} of the runs made again differ from results/digest.json")
+
+
 def ui(flags: argparse.Namespace) -> None:
     """Start MLflow's UI on the loopback address and print where it shows the comparison."""
     from vaepipe.tracking.store import store_uri
@@ -67,12 +79,14 @@ def main() -> None:
     command(preset).add_argument("name", help="of a file in params/, such as smoke")
     command(handover).add_argument("to", choices=["dvc", "snakemake"], help="who is to go on")
     command(pull)
+    command(verify)
     diffing = command(diff)
     diffing.add_argument("old", nargs="?", default="HEAD", help="git revision, tag or experiment")
     diffing.add_argument("new", nargs="?", help="the same; without it, the working tree")
     diffing.add_argument("--out", type=Path, default=Path("results/diff.html"), help="the page")
+
     serving = command(ui)
-    serving.add_argument("--results", type=Path, default=Path("results"), help="of all results")
+    serving.add_argument("--results", type=Path, default="results", help="folder of all results")
     serving.add_argument("--port", type=int, default=5000, help="where the UI listens")
 
     flags = parser.parse_args()

@@ -2,6 +2,7 @@
 
 import io
 import math
+import sys
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from markupsafe import Markup
 from PIL import Image
 from scipy import stats
 
+from vaepipe.errors import UserError
 from vaepipe.figures import NAMES
 from vaepipe.metrics import METRICS
 from vaepipe.versions import Version, earlier, git, read_version
@@ -92,8 +94,8 @@ def moves(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     """A row per model, latent size and metric of either version.
 
     Returns:
-        The three keys, `mean_old`, `half_old` (of the 95 % interval over seeds), `mean_new`,
-        `half_new`, `moved`, `half` (of the 95 % interval of the move) and `verdict`.
+        The three keys; `old`, `new` and `moved`, the means and their difference; `half_old`,
+        `half_new` and `half_moved`, half the widths of their 95 % intervals; and `verdict`.
     """
     both = old.merge(new, on=KEYS, how="outer", suffixes=("_old", "_new"), sort=False)
     models = [*dict.fromkeys([*new["model"], *old["model"]])]
@@ -113,9 +115,9 @@ def moves(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
             said = verdict(moved, half, better)
         rows.append(
             {key: row[key] for key in KEYS}
-            | {f"mean_{s}": row[f"mean_{s}"] for s in ("old", "new")}
+            | {side: row[f"mean_{side}"] for side in ("old", "new")}
             | {f"half_{s}": row[f"high_{s}"] - row[f"mean_{s}"] for s in ("old", "new")}
-            | {"moved": moved, "half": half, "verdict": said}
+            | {"moved": moved, "half_moved": half, "verdict": said}
         )
     return pd.DataFrame(rows)
 
@@ -184,7 +186,8 @@ def text(diff: Diff) -> str:
     changed = ", ".join(name for name, *_ in diff.figures) or "none"
     parts.append(f"Figures that differ: {changed}")
     if lost := [name for name in NAMES if name not in diff.old.figures | diff.new.figures]:
-        parts.append(f"Figures that can't be had (see `dvc pull`): {', '.join(lost)}")
+        reasons = "not made then, or see `dvc pull`"
+        parts.append(f"Figures that can't be had ({reasons}): {', '.join(lost)}")
     return "\n\n".join(parts)
 
 
@@ -195,7 +198,9 @@ def sections(diff: Diff) -> dict[str, list[Change] | None]:
 
 def title(version: Version) -> str:
     """A version's name and its commit."""
-    return f"{version.name} ({version.commit})" if version.commit else version.name
+    if not version.commit or version.commit.startswith(version.name):
+        return version.commit or version.name
+    return f"{version.name} ({version.commit})"
 
 
 def _shown(value: Any) -> str:
@@ -208,8 +213,7 @@ def mean(row: Mapping[str, Any], side: str) -> str:
     """A mean of a row of `moves`, or its move, with half its interval, as people read them."""
     metric = METRICS.get(row["metric"])
     digits = metric.digits if metric else 2
-    name, sign = ("", "+") if side == "moved" else (f"_{side}", "")
-    value, half = row["moved" if sign else f"mean{name}"], row[f"half{name}"]
+    value, half, sign = row[side], row[f"half_{side}"], "+" if side == "moved" else ""
     if math.isnan(value):
         return "–"
     return f"{value:{sign},.{digits}f}" + ("" if math.isnan(half) else f" ± {half:,.{digits}f}")
@@ -239,9 +243,10 @@ def _environment() -> Environment:
     return environment
 
 
-def html(diff: Diff) -> Markup:
-    """The differences as a part of a page: tables and figures side by side."""
-    return Markup(_environment().get_template("versions.html.j2").render(diff=diff))
+def html(diff: Diff, figures: bool = True) -> Markup:
+    """The differences as a part of a page: tables, and figures side by side or their names."""
+    template = _environment().get_template("versions.html.j2")
+    return Markup(template.render(diff=diff, figures=figures))
 
 
 def page(diff: Diff) -> str:
@@ -250,6 +255,14 @@ def page(diff: Diff) -> str:
 
 
 def since_earlier(root: Path) -> Markup | None:
-    """The part of the report that compares it with the committed version before, if any."""
-    rev = earlier(root)
-    return html(compare(root, rev, None)) if rev else None
+    """The part of the report that compares it with the committed version before, if any.
+
+    The figures of that version would make the report twice as heavy: `vaepipe diff` shows them.
+    """
+    try:
+        rev = earlier(root)
+        return html(compare(root, rev, None), figures=False) if rev else None
+    except UserError as error:
+        # The report stands without it.
+        print(f"vaepipe: not compared with an earlier version: {error}", file=sys.stderr)
+        return None

@@ -1,7 +1,8 @@
 """SHA-256 of every result that the same params, code and versions must give again, bit for bit.
 
 Circumstances are left out, because they differ from run to run: `results/timing` (seconds, memory),
-`results/mlflow.json` (ids that MLflow draws) and `results/report.html`, which shows both.
+`results/mlflow.json` and `published.json` (ids that MLflow draws), and `results/report.html`, which
+shows both.
 """
 
 import hashlib
@@ -26,7 +27,7 @@ def deterministic_files(matrix: Matrix, data: Path, results: Results) -> list[Pa
             results.model(run),
             results.history(run),
             results.metrics(run),
-            results.figure(run.name),
+            *_pictures(results.figure(run.name)),
         )
     ]
     of_all = [
@@ -43,8 +44,13 @@ def deterministic_files(matrix: Matrix, data: Path, results: Results) -> list[Pa
         *(data / name for name in (*FILES, MANIFEST)),
         *of_runs,
         *of_all,
-        *map(results.figure, NAMES),
+        *(file for name in NAMES for file in _pictures(results.figure(name))),
     ]
+
+
+def _pictures(figure: Path) -> tuple[Path, Path]:
+    """A figure as it is for the screen and for print."""
+    return figure, figure.with_suffix(".svg")
 
 
 def digest(files: Iterable[Path]) -> dict[str, Any]:
@@ -54,7 +60,7 @@ def digest(files: Iterable[Path]) -> dict[str, Any]:
         UserError: a file can't be read.
     """
     try:
-        found = {path.as_posix(): sha256(path) for path in sorted(files)}
+        found = {name: sha256(Path(name)) for name in sorted(p.as_posix() for p in files)}
     except OSError as error:
         raise UserError(f"{error.filename} can't be read: {error.strerror}") from error
     lines = "".join(f"{value}  {name}\n" for name, value in found.items())

@@ -13,9 +13,10 @@ from typing import Any
 
 from vaepipe import params
 from vaepipe.errors import UserError
+from vaepipe.runs import Results, runs_of, set_aside
 
 # MLflow's store is no part of a version, so what names its runs is made anew in every tree.
-LOCAL_STAGES = ("track", "report")
+LOCAL_STAGES = ("track", "report", "publish")
 
 
 def keep_dvc_out(root: Path) -> None:
@@ -70,7 +71,7 @@ def hand_to_dvc(root: Path) -> str:
     Raises:
         UserError: the results are not, all of them, those that Snakemake made of params.yaml.
     """
-    params.check_file(root / "params.yaml")
+    settings = params.check_file(root / "params.yaml")
     outdated, foreign = snakemake_view(root)
     if outdated:
         raise UserError(
@@ -84,7 +85,8 @@ def hand_to_dvc(root: Path) -> str:
             f"Snakemake has no record of how {_some(foreign)} came about, so nobody knows whether"
             " params.yaml belongs to it. `dvc status` says whether DVC made it"
         )
-    # Its one stage more than Snakemake has: it writes nothing that depends on the params.
+    set_aside(Results(root / "results"), runs_of(settings.matrix))
+    # The one stage that Snakemake does not have.
     _dvc(root, "repro", "--single-item", "--force", "check")
     _dvc(root, "commit", "--force")
     if changed := dvc_status(root):
@@ -103,7 +105,8 @@ def hand_to_snakemake(root: Path) -> str:
     Raises:
         UserError: the results are not, all of them, those of dvc.lock and params.yaml.
     """
-    params.check_file(root / "params.yaml")
+    settings = params.check_file(root / "params.yaml")
+    set_aside(Results(root / "results"), runs_of(settings.matrix))
     changed = dvc_status(root)
     if any(stage not in LOCAL_STAGES for stage in changed):
         raise UserError(_why_not_clean(changed))

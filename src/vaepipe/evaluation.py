@@ -102,7 +102,7 @@ def reconstruction(model: nn.Module, x: Tensor, labels: Tensor) -> dict[str, Ten
     logits = model.decode(model.codes(x, labels), labels)
     return {
         "reconstruction_cross_entropy": -objectives.bernoulli_log_likelihood(logits, x),
-        "reconstruction_squared_error": (logits.sigmoid() - x).square().sum(1),
+        "reconstruction_squared_error": objectives.squared_error(logits, x),
     }
 
 

@@ -42,6 +42,6 @@ HEADLINE = (
     "nll",
     "nll_marginal",
     "reconstruction_cross_entropy",
-    "knn_accuracy",
+    "probe_accuracy",
     "frechet_distance",
 )

@@ -20,10 +20,15 @@ def bernoulli_log_likelihood(logits: Tensor, x: Tensor) -> Tensor:
     return (x * logits - softplus(logits)).sum(-1)
 
 
+def squared_error(logits: Tensor, x: Tensor) -> Tensor:
+    """Squared error of the probabilities summed over pixels: `[..., pixels]` to `[...]`."""
+    return (logits.sigmoid() - x).square().sum(-1)
+
+
 def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
     """KL(N(mean, exp(log_var)) || N(0, I)) summed over the last dimension, in nats.
 
-    Kingma and Welling 2014 (arXiv 1312.6114), appendix B.
+    Kingma and Welling 2014 (arXiv 1312.6114), appendix B; docs/kl.md derives it.
     """
     return 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum(-1)
 

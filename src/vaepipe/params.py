@@ -5,7 +5,6 @@ flags of the stage scripts, so that both drivers, which turn a section into flag
 same rules. There are no hidden defaults: params.yaml holds every value.
 """
 
-import argparse
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -18,7 +17,6 @@ from vaepipe.data.manifest import DATA_SETS
 from vaepipe.errors import UserError
 from vaepipe.files import read_yaml
 from vaepipe.models import ACTIVATIONS, MODELS
-from vaepipe.runs import Run
 
 T = TypeVar("T")
 
@@ -64,6 +62,10 @@ class Train:
         " cross-entropy is not a likelihood",
         choices=("dynamic", "none"),
     )
+    reconstruction: str = _setting(
+        "what the AE minimises; VAE and CVAE know cross_entropy alone, their log-likelihood",
+        choices=("cross_entropy", "squared_error"),
+    )
     importance_samples: int = _setting(
         "k of the objective of VAE and CVAE: 1 is the ELBO, more the importance-weighted bound",
         low=1,
@@ -102,7 +104,7 @@ class Evaluate:
     importance_samples: int = _setting("K, the number of z per image", low=1, high=10**6)
     chunk: int = _setting("decoded images held in memory at once", low=1, high=10**8)
     training_images: int = _setting("by whose codes digits are told", low=100, high=60_000)
-    generated_images: int = _setting("that the classifier judges", low=100, high=10**6)
+    generated_images: int = _setting("that the classifier judges", low=100, high=100_000)
     seed: int = _setting("of the test draw, shared by all runs", low=0, high=2**31)
     device: str = _device()
     threads: int = _threads()
@@ -141,7 +143,7 @@ class Settings:
 SECTIONS: dict[str, type] = {f.name: f.type for f in fields(Settings)}
 
 
-def _allowed(kind: type, rules: Mapping[str, Any]) -> str:
+def allowed(kind: type, rules: Mapping[str, Any]) -> str:
     """What a value may be, in words."""
     if rules["choices"]:
         return "one of " + ", ".join(rules["choices"])
@@ -180,19 +182,20 @@ def _problem(kind: Any, rules: Mapping[str, Any], value: Any) -> str | None:
     if get_origin(kind) is not tuple:
         if _fits(value, kind, rules):
             return None
-        return f"is {_shown(value)}, allowed is {_allowed(kind, rules)}"
+        return f"is {_shown(value)}, allowed is {allowed(kind, rules)}"
     item = get_args(kind)[0]
     if not isinstance(value, list | tuple) or not value:
-        return f"is {_shown(value)}, allowed is a list, not empty, each {_allowed(item, rules)}"
+        return f"is {_shown(value)}, allowed is a list, not empty, each {allowed(item, rules)}"
     for one in value:
         if not _fits(one, item, rules):
-            return f"holds {_shown(one)}, allowed is a list, each {_allowed(item, rules)}"
+            return f"holds {_shown(one)}, allowed is a list, each {allowed(item, rules)}"
     if rules["unique"] and len(set(value)) < len(value):
         return f"is {_shown(value)}, allowed is each value once"
     return None
 
 
-def _section_problems(name: str, section: type, values: Any) -> list[str]:
+def problems_of(name: str, section: type, values: Any) -> list[str]:
+    """What is wrong with the values of one section, a phrase a key; empty where all is well."""
     known = {f.name: f for f in fields(section)}
     if not isinstance(values, Mapping):
         return [f"{name} is {_shown(values)}, allowed is a section with {', '.join(known)}"]
@@ -251,14 +254,14 @@ def check(params: Any) -> Settings:
     ]
     for name, section in SECTIONS.items():
         if name in params:
-            problems += _section_problems(name, section, params[name])
+            problems += problems_of(name, section, params[name])
         else:
             problems.append(
                 f"{name} is missing, a section with {', '.join(f.name for f in fields(section))}"
             )
     if problems:
         raise UserError("the params can't be used:\n" + "\n".join(f"  {p}" for p in problems))
-    return Settings(**{name: _made(cls, params[name]) for name, cls in SECTIONS.items()})
+    return Settings(**{name: made(cls, params[name]) for name, cls in SECTIONS.items()})
 
 
 def check_file(path: Path) -> Settings:
@@ -266,40 +269,6 @@ def check_file(path: Path) -> Settings:
     return check(read_yaml(path))
 
 
-def add_flags(parser: argparse.ArgumentParser, section: type) -> None:
-    """Give the parser a required flag for each setting of the section."""
-    for setting in fields(section):
-        many = get_origin(setting.type) is tuple
-        kind = get_args(setting.type)[0] if many else setting.type
-        parser.add_argument(
-            f"--{setting.name}",
-            type=kind,
-            nargs="+" if many else None,
-            required=True,
-            metavar=setting.name.upper(),
-            help=f"{setting.metadata['help']}: {_allowed(kind, setting.metadata)}",
-        )
-
-
-def add_run_flags(parser: argparse.ArgumentParser) -> None:
-    """Give the parser the flags that name one run of the matrix."""
-    parser.add_argument("--model", required=True, choices=sorted(MODELS), help="name of the model")
-    parser.add_argument("--latent_dim", type=int, required=True, help="size of the latent space")
-    parser.add_argument("--seed", type=int, required=True, help="of all that is random in the run")
-
-
-def run_from_flags(flags: argparse.Namespace) -> Run:
-    """The run that the flags name."""
-    return Run(flags.model, flags.latent_dim, flags.seed)
-
-
-def from_flags(section: type[T], flags: argparse.Namespace) -> T:
-    """The settings of one section out of parsed flags; a `UserError` where one is not allowed."""
-    values = {f.name: getattr(flags, f.name) for f in fields(section)}
-    if problems := _section_problems(section.__name__.lower(), section, values):
-        raise UserError("\n".join(problems))
-    return _made(section, values)
-
-
-def _made(section: type[T], values: Mapping[str, Any]) -> T:
+def made(section: type[T], values: Mapping[str, Any]) -> T:
+    """The settings of a section out of values that have been checked."""
     return section(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

@@ -43,10 +43,12 @@ def device_name(device: Any) -> str:
 
 
 def git_state(folder: Path = Path()) -> dict[str, Any]:
-    """Commit of the tree and whether tracked files differ from it; None where there is no git."""
+    """Commit of the tree and whether code or params differ from it; None where there is no git."""
     try:
         commit = _git(folder, "rev-parse", "HEAD")
-        return {"commit": commit, "clean": not _git(folder, "status", "--porcelain", "-uno")}
+        # Results are made from the code: that they are new says nothing against it.
+        code = (".", ":(exclude)results", ":(exclude)dvc.lock")
+        return {"commit": commit, "clean": not _git(folder, "status", "--porcelain", "--", *code)}
     except (OSError, subprocess.CalledProcessError):
         return {"commit": None, "clean": None}
 

@@ -12,6 +12,7 @@ from vaepipe import checkpoint
 from vaepipe.data.dataset import Images, as_input
 from vaepipe.errors import UserError
 from vaepipe.models import Architecture, build
+from vaepipe.objectives import squared_error
 from vaepipe.params import Train
 from vaepipe.randomness import generator
 from vaepipe.runs import Run
@@ -55,20 +56,30 @@ def set_output_bias(model: nn.Module, pixels: Tensor) -> None:
     model.decoder[-1].bias.data.copy_(torch.logit(mean))
 
 
+def terms_of(
+    model: nn.Module, x: Tensor, labels: Tensor, latent: torch.Generator, settings: Train
+) -> dict[str, Tensor]:
+    """What is minimised, by name, `[n]` each: the model's own terms, or an AE's squared error."""
+    if settings.reconstruction == "squared_error":
+        logits = model.decode(model.codes(x, labels), labels)
+        return {"squared_error": squared_error(logits, x)}
+    return model.terms(x, labels, latent, settings.importance_samples)
+
+
 def descend(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     x: Tensor,
     labels: Tensor,
     latent: torch.Generator,
-    samples: int,
+    settings: Train,
 ) -> dict[str, Tensor]:
     """One gradient step on the summed terms of a minibatch, averaged over its images.
 
     Returns:
         The sum over the images of the loss and of each of its terms, in nats.
     """
-    terms = model.terms(x, labels, latent, samples)
+    terms = terms_of(model, x, labels, latent, settings)
     loss = sum(terms.values())
     optimizer.zero_grad(set_to_none=True)
     loss.mean().backward()
@@ -91,7 +102,7 @@ def validate(
     for start in range(0, len(images.labels), size):
         batch = Images(*(t[start : start + size] for t in images))
         x = as_input(batch.pixels, settings.binarize, draw)
-        terms = model.terms(x, batch.labels, draw, settings.importance_samples)
+        terms = terms_of(model, x, batch.labels, draw, settings)
         for name, term in terms.items():
             sums[name] = sums.get(name, 0) + term.sum(dtype=torch.float64)
     means = {name: (total / len(images.labels)).item() for name, total in sums.items()}
@@ -123,6 +134,11 @@ def start(
     """The state a run goes on from: its checkpoint if there is one that fits, or untrained."""
     architecture = Architecture(run.model, run.latent_dim, settings.hidden, settings.activation)
     model = build(architecture, generator(run.seed, "initialisation"))
+    if settings.reconstruction == "squared_error" and model.variational:
+        raise UserError(
+            f"train.reconstruction is squared_error, which model {run.model} can't minimise: its"
+            " -ELBO is made of log-likelihoods; allowed with it is matrix.models: [ae]"
+        )
     set_output_bias(model, training.pixels)
     model.to(device).train()
     optimizer = torch.optim.Adam(
@@ -173,8 +189,8 @@ def train(
                 group["lr"] = rate
             index = index.to(device, non_blocking=True)
             x = as_input(training.pixels[index], settings.binarize, chance["binarisation"])
-            labels, samples = training.labels[index], settings.importance_samples
-            losses.append(descend(model, optimizer, x, labels, chance["latent"], samples))
+            labels = training.labels[index]
+            losses.append(descend(model, optimizer, x, labels, chance["latent"], settings))
         row = {"epoch": epoch + 1, "learning_rate": rate}
         for name, mean in epoch_means(losses, len(training.labels), run, epoch, saved.path).items():
             row[f"train_{name}"] = mean

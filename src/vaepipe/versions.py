@@ -20,6 +20,7 @@ from vaepipe.runs import Results, Run
 
 Read = Callable[[Path], bytes]
 PLACES = Results()
+COLUMNS = ("model", "latent_dim", "metric", "n", "mean", "sd", "high")
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,8 @@ def read_version(root: Path, rev: str | None) -> Version:
             f"{name} holds no results: {error.filename or error} is missing there. Results are"
             " part of a version once `vaepipe handover dvc` or `dvc repro` was committed to git"
         ) from error
+    if lacking := [column for column in COLUMNS if column not in comparison]:
+        raise UserError(f"{name} holds results of another form, without {', '.join(lacking)}")
     return Version(
         name,
         commit,

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from vaepipe import classifier, params
+from vaepipe import arguments, classifier, params
 from vaepipe.data.dataset import test_images, training_images
 from vaepipe.devices import prepare
 from vaepipe.errors import one_message
@@ -13,11 +13,11 @@ from vaepipe.runs import Results
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    params.add_flags(parser, params.Classify)
+    arguments.add_section(parser, params.Classify)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data set")
     parser.add_argument("--results", type=Path, required=True, help="folder of all results")
     flags = parser.parse_args()
-    settings, results = params.from_flags(params.Classify, flags), Results(flags.results)
+    settings, results = arguments.section(params.Classify, flags), Results(flags.results)
 
     device = prepare(settings.device, settings.threads)
     training, test = training_images(flags.data, validation=0)[0], test_images(flags.data)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vaepipe import params
+from vaepipe import arguments, params
 from vaepipe.comparison import (
     comparison_table,
     curves_table,
@@ -23,11 +23,11 @@ from vaepipe.runs import Results, runs_of
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    params.add_flags(parser, params.Matrix)
+    arguments.add_section(parser, params.Matrix)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data set")
     parser.add_argument("--results", type=Path, required=True, help="folder of all results")
     flags = parser.parse_args()
-    matrix, results = params.from_flags(params.Matrix, flags), Results(flags.results)
+    matrix, results = arguments.section(params.Matrix, flags), Results(flags.results)
 
     runs = runs_of(matrix)
     measured = [read_json(results.metrics(run)) for run in runs]

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from vaepipe import params
+from vaepipe import arguments, params
 from vaepipe.digest import deterministic_files, digest
 from vaepipe.errors import one_message
 from vaepipe.files import write_json
@@ -12,12 +12,12 @@ from vaepipe.runs import Results
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    params.add_flags(parser, params.Matrix)
+    arguments.add_section(parser, params.Matrix)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data set")
     parser.add_argument("--results", type=Path, required=True, help="folder of all results")
     parser.add_argument("--out", type=Path, required=True, help="where the digests are written")
     flags = parser.parse_args()
-    matrix = params.from_flags(params.Matrix, flags)
+    matrix = arguments.section(params.Matrix, flags)
     write_json(flags.out, digest(deterministic_files(matrix, flags.data, Results(flags.results))))
 
 

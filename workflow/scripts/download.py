@@ -3,17 +3,17 @@
 import argparse
 from pathlib import Path
 
-from vaepipe import params
+from vaepipe import arguments, params
 from vaepipe.data.sources import fetch
 from vaepipe.errors import one_message
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    params.add_flags(parser, params.Data)
+    arguments.add_section(parser, params.Data)
     parser.add_argument("--out", type=Path, required=True, help="folder for the data set's files")
     flags = parser.parse_args()
-    data = params.from_flags(params.Data, flags)
+    data = arguments.section(params.Data, flags)
     fetch(data.name, flags.out, data.source)
 
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from vaepipe import classifier, params, weights
+from vaepipe import arguments, classifier, params, weights
 from vaepipe.data.dataset import test_images, training_images
 from vaepipe.data.manifest import read_manifest
 from vaepipe.devices import memory_for, prepare
@@ -16,11 +16,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", type=Path, required=True, help="the trained run")
     parser.add_argument("--classifier", type=Path, required=True, help="judge of its images")
-    params.add_flags(parser, params.Evaluate)
+    arguments.add_section(parser, params.Evaluate)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data set")
     parser.add_argument("--out", type=Path, required=True, help="where the metrics are written")
     flags = parser.parse_args()
-    settings = params.from_flags(params.Evaluate, flags)
+    settings = arguments.section(params.Evaluate, flags)
 
     data = read_manifest(flags.data)
     device = prepare(settings.device, settings.threads)

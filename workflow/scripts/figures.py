@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from vaepipe import params
+from vaepipe import arguments, params
 from vaepipe.devices import prepare
 from vaepipe.errors import one_message
 from vaepipe.figures.draw import draw_all
@@ -13,13 +13,13 @@ from vaepipe.runs import Results
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    params.add_flags(parser, params.Matrix)
-    params.add_flags(parser, params.Figures)
+    arguments.add_section(parser, params.Matrix)
+    arguments.add_section(parser, params.Figures)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data set")
     parser.add_argument("--results", type=Path, required=True, help="folder of all results")
     flags = parser.parse_args()
-    matrix = params.from_flags(params.Matrix, flags)
-    settings = params.from_flags(params.Figures, flags)
+    matrix = arguments.section(params.Matrix, flags)
+    settings = arguments.section(params.Figures, flags)
     prepare("cpu", threads=1)  # few images: the same bits everywhere matter more than time
     draw_all(read(matrix, settings, flags.data, Results(flags.results)))
 

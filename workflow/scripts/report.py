@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from vaepipe import params
+from vaepipe import arguments, params
+from vaepipe.devices import prepare
 from vaepipe.errors import one_message
 from vaepipe.files import write_text
 from vaepipe.report.page import render
@@ -12,13 +13,19 @@ from vaepipe.runs import Results
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    params.add_flags(parser, params.Matrix)
+    arguments.add_section(parser, params.Matrix)
+    arguments.add_section(parser, params.Figures)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data set")
     parser.add_argument("--results", type=Path, required=True, help="folder of all results")
+    parser.add_argument("--captions", type=Path, required=True, help="folder of the captions")
     parser.add_argument("--out", type=Path, required=True, help="where the page is written")
     flags = parser.parse_args()
-    matrix = params.from_flags(params.Matrix, flags)
-    write_text(flags.out, render(matrix, flags.data, Results(flags.results)))
+    matrix = arguments.section(params.Matrix, flags)
+    figures = arguments.section(params.Figures, flags)
+    prepare("cpu", threads=1)
+    results = Results(flags.results)
+    page = render(matrix, figures, flags.data, results, flags.captions, flags.out)
+    write_text(flags.out, page)
 
 
 if __name__ == "__main__":

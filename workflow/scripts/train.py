@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vaepipe import checkpoint, params, weights
+from vaepipe import arguments, checkpoint, params, weights
 from vaepipe.data.dataset import training_images
 from vaepipe.data.manifest import read_manifest
 from vaepipe.devices import memory_for, prepare
@@ -24,12 +24,12 @@ NO_EPOCH = ["epoch", "learning_rate", "train_loss", "validation_loss"]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    params.add_run_flags(parser)
-    params.add_flags(parser, params.Train)
+    arguments.add_run(parser)
+    arguments.add_section(parser, params.Train)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data set")
     parser.add_argument("--results", type=Path, required=True, help="folder of all results")
     flags = parser.parse_args()
-    run, settings = params.run_from_flags(flags), params.from_flags(params.Train, flags)
+    run, settings = arguments.run(flags), arguments.section(params.Train, flags)
     results = Results(flags.results)
 
     with locked(results.checkpoint(run).with_suffix(".lock"), f"{run.name} is being trained"):

@@ -3,12 +3,34 @@
 # Stated without importing matplotlib, for the Snakefile; a test holds it equal to `draw.FIGURES`.
 NAMES = (
     "comparison",
-    "curves",
+    "rate_distortion",
     "reconstructions",
     "samples",
+    "interpolations",
+    "manifold",
+    "digit_grid",
+    "latents_rainbow",
     "latents_digits",
     "latents_points",
+    "active_latents",
+    "structure",
+    "curves",
 )
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 COLOURS = {"ae": "#0072B2", "vae": "#D55E00", "cvae": "#009E73"}
+
+# Ten colours that colour-blind readers tell apart better than a rainbow (Petroff 2021, arXiv
+# 2107.02270), one for each digit.
+DIGIT_COLOURS = (
+    "#3f90da",
+    "#ffa90e",
+    "#bd1f01",
+    "#94a4a2",
+    "#832db6",
+    "#a96b59",
+    "#e76300",
+    "#b9ac70",
+    "#717581",
+    "#92dadd",
+)

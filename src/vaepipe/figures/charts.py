@@ -1,78 +1,186 @@
-"""Figures made of numbers: loss curves and the comparison with its intervals."""
+"""Figures made of numbers: the comparison, the rate-distortion plane, latents in use, curves."""
 
+import numpy as np
 import pandas as pd
-from matplotlib import pyplot as plt
+import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from vaepipe.figures.inputs import Inputs
-from vaepipe.figures.style import colour, title
+from vaepipe.figures.style import MARKERS, colour, empty, label, panels, title
+from vaepipe.latents import ACTIVE
 from vaepipe.metrics import HEADLINE, METRICS
+from vaepipe.objectives import gaussian_kl
+from vaepipe.runs import Run, runs_of
+
+
+def _model_lines(inputs: Inputs, **style: object) -> list[Line2D]:
+    models = inputs.matrix.models
+    return [Line2D([], [], color=colour(m, models), label=title(m), **style) for m in models]
+
+
+def comparison(inputs: Inputs) -> Figure:
+    """A metric a row, a latent size a column: seeds as dots, over them the mean and its interval.
+
+    Each panel has an axis of its own, because differences between seeds are small beside those
+    between latent sizes.
+    """
+    table, dims = inputs.comparison, sorted(inputs.matrix.latent_dims)
+    names = [name for name in HEADLINE if name in set(table["metric"])]
+    figure, axes = panels(len(names), len(dims), 0.6 + 0.17 * len(inputs.matrix.models))
+    for line, name in zip(axes, names, strict=True):
+        metric = METRICS[name]
+        better = f", {metric.better} is better" if metric.better else ""
+        for axis, dim in zip(line, dims, strict=True):
+            cells = table[(table["metric"] == name) & (table["latent_dim"] == dim)][::-1]
+            _intervals(axis, inputs, cells, name)
+            axis.set_title(metric.title, loc="left")
+            axis.set_xlabel(f"{metric.unit}{better}", fontsize=7.5, labelpad=1)
+    for axis, dim in zip(axes[0], dims, strict=True):
+        axis.set_title(f"{dim} latents", loc="right", fontweight="normal", color="#555b64")
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
+    return figure
+
+
+def _intervals(axis: Axes, inputs: Inputs, cells: pd.DataFrame, name: str) -> None:
+    """One line for each model of the cells: its seeds below, mean and interval above."""
+    for y, cell in enumerate(cells.itertuples()):
+        shade = colour(cell.model, inputs.matrix.models)
+        seeds = inputs.metrics.query("model == @cell.model and latent_dim == @cell.latent_dim")
+        axis.plot(seeds[name], [y - 0.2] * len(seeds), "o", ms=3.2, alpha=0.55, mew=0, color=shade)
+        axis.plot([cell.low, cell.high], [y + 0.12] * 2, "-", lw=3.2, alpha=0.35, color=shade)
+        axis.plot(cell.mean, y + 0.12, "|", ms=8, mew=1.8, color=shade)
+    axis.set_yticks(range(len(cells)), [title(model) for model in cells["model"]])
+    axis.set_ylim(-0.55, len(cells) - 0.45)
+    axis.grid(axis="y", visible=False)
+    axis.locator_params(axis="x", nbins=5)
+    axis.margins(x=0.08)
+
+
+def rate_distortion(inputs: Inputs) -> Figure:
+    """All runs in the plane of rate and distortion, where -ELBO is constant along diagonals.
+
+    Alemi et al. 2018 (arXiv 1711.00464), figure 1.
+    """
+    runs, models = inputs.metrics, inputs.matrix.models
+    if "rate" not in runs or runs["rate"].isna().all():
+        return empty("No run has a rate: none of the models is variational.")
+    figure, axes = panels(1, 1, 3.6)
+    axis = axes[0][0]
+    dims = sorted(inputs.matrix.latent_dims)
+    for run in runs.dropna(subset="rate").itertuples():
+        axis.plot(
+            run.rate,
+            run.distortion,
+            MARKERS[dims.index(run.latent_dim) % len(MARKERS)],
+            ms=6,
+            mew=0.8,
+            mec="white",
+            color=colour(run.model, models),
+        )
+    axis.margins(0.15)
+    _elbo_diagonals(axis)
+    axis.set(xlabel="rate, nats per image", ylabel="distortion, nats per image")
+    handles = [
+        Line2D([], [], marker="o", ls="", color=colour(m, models), label=title(m))
+        for m in models
+        if runs.loc[runs["model"] == m, "rate"].notna().any()
+    ]
+    handles += [
+        Line2D([], [], marker=mark, ls="", color="#777c85", label=f"{dim} latents")
+        for dim, mark in zip(dims, MARKERS, strict=False)
+    ]
+    figure.legend(handles=handles, loc="outside right center")
+    return figure
+
+
+def _elbo_diagonals(axis: Axes) -> None:
+    """Lines of equal -ELBO over the axis as it is, each named at its upper end."""
+    (left, right), (bottom, top) = axis.get_xlim(), axis.get_ylim()
+    axis.set(xlim=(left, right), ylim=(bottom, top))
+    sums = np.arange(np.ceil((left + bottom) / 10) * 10, right + top, 10)
+    for total in sums[:: max(1, len(sums) // 8)]:
+        axis.plot([left, right], [total - left, total - right], "-", lw=0.7, color="#b4b9c1")
+        x, y = max(left, total - top), min(top, total - left)
+        text = f"-ELBO {total:.0f} " if x < right else ""
+        axis.annotate(
+            text, (x, y), (3, -9), textcoords="offset points", fontsize=7, color="#777c85",
+            clip_on=True,
+        )  # fmt: skip
+
+
+@torch.no_grad()
+def latent_use(inputs: Inputs, run: Run) -> tuple[np.ndarray, np.ndarray]:
+    """Mean KL of each latent in nats, and whether it is active, both `[latent_dim]`."""
+    model, binarize = inputs.trained(run)
+    index = torch.arange(min(inputs.settings.points, len(inputs.test.labels)))
+    mean, log_var = model.posterior(inputs.pixels(index, binarize), inputs.test.labels[index])
+    kl = gaussian_kl(mean[..., None], log_var[..., None]).mean(0)  # of each latent alone
+    return kl.numpy(), (mean.var(0) > ACTIVE).numpy()
+
+
+def active_latents(inputs: Inputs) -> Figure:
+    """How many nats each latent carries, sorted: bars for the first seed, dots for every seed."""
+    models = [
+        run.model
+        for run in inputs.first_runs
+        if run.latent_dim == min(inputs.matrix.latent_dims) and inputs.trained(run)[0].variational
+    ]
+    if not models:
+        return empty("No variational model is among the runs.")
+    dims = sorted(inputs.matrix.latent_dims)
+    figure, axes = panels(len(dims), len(models), 1.75, sharey="row")
+    for line, dim in zip(axes, dims, strict=True):
+        for axis, model in zip(line, models, strict=True):
+            runs = [r for r in runs_of(inputs.matrix) if (r.model, r.latent_dim) == (model, dim)]
+            _latent_bars(axis, inputs, runs)
+        line[0].set_ylabel("KL, nats per image")
+    return figure
+
+
+def _latent_bars(axis: Axes, inputs: Inputs, runs: list[Run]) -> None:
+    shade = colour(runs[0].model, inputs.matrix.models)
+    counts = []
+    for run in runs:
+        kl, active = latent_use(inputs, run)
+        order = kl.argsort()[::-1]
+        place = np.arange(1, len(kl) + 1)
+        counts.append(int(active.sum()))
+        if run == runs[0]:
+            axis.bar(place, kl[order], color=[shade if a else "#c9cdd3" for a in active[order]])
+        axis.plot(place, kl[order], "o", ms=2.4, mew=0, color="#22252a", alpha=0.7)
+    spread = f"{min(counts)}" if len(set(counts)) == 1 else f"{min(counts)} to {max(counts)}"
+    axis.set_title(f"{label(runs[0])}: {spread} active", loc="left")
+    axis.set_xlabel("latent, by its KL")
+    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.grid(axis="x", visible=False)
 
 
 def curves(inputs: Inputs) -> Figure:
     """Loss of every model over the epochs: mean over seeds, band from the lowest to the highest."""
     dims, models = sorted(inputs.matrix.latent_dims), list(inputs.matrix.models)
-    size = (4.4 * len(dims) + 1.6, 3.8)
-    figure, axes = plt.subplots(1, len(dims), figsize=size, sharey=True, squeeze=False)
+    figure, axes = panels(1, len(dims), 2.9, sharey=True)
     for axis, dim in zip(axes[0], dims, strict=True):
         for model in models:
             runs = [r for r in inputs.histories if (r.model, r.latent_dim) == (model, dim)]
-            table = pd.concat([inputs.histories[r] for r in runs]).groupby("epoch")
-            for part, line in (("train", "--"), ("validation", "-")):
-                loss = table[f"{part}_loss"].agg(["mean", "min", "max"])
-                style = {"color": colour(model, models)}
-                axis.plot(
-                    loss.index, loss["mean"], line, marker="." if len(loss) < 20 else "", **style
-                )
-                axis.fill_between(loss.index, loss["min"], loss["max"], alpha=0.2, lw=0, **style)
+            _band(axis, [inputs.histories[r] for r in runs], colour(model, models))
         axis.set(title=f"{dim} latents", xlabel="epoch")
         axis.xaxis.get_major_locator().set_params(integer=True)
-    axes[0][0].set_ylabel("loss, nats per image")
-    handles = [Line2D([], [], color=colour(m, models), label=title(m)) for m in models]
+    axes[0][0].set_ylabel("loss, per image")
+    handles = _model_lines(inputs)
     handles += [
-        Line2D([], [], color="#555555", ls=line, label=part)
+        Line2D([], [], color="#777c85", ls=line, label=part)
         for part, line in (("training", "--"), ("validation", "-"))
     ]
-    axes[0][-1].legend(handles=handles, loc="center left", bbox_to_anchor=(1.02, 0.5))
-    figure.suptitle(
-        "Loss: -ELBO for VAE and CVAE, reconstruction cross-entropy for the AE", fontsize=11
-    )
-    figure.tight_layout()
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return figure
 
 
-def comparison(inputs: Inputs) -> Figure:
-    """Each metric of each model: the seeds as small dots, the mean with its 95 % interval."""
-    table, runs = inputs.comparison, inputs.metrics
-    names = [name for name in HEADLINE if name in set(table["metric"])]
-    rows = [(d, m) for d in sorted(inputs.matrix.latent_dims) for m in inputs.matrix.models][::-1]
-    columns = 3
-    lines = -(-len(names) // columns)
-    size = (3.7 * columns + 0.8, (0.32 * len(rows) + 1.2) * lines)
-    figure, axes = plt.subplots(lines, columns, figsize=size, sharey=True, squeeze=False)
-    for axis in axes.flat[len(names) :]:
-        axis.set_axis_off()
-    for axis, name in zip(axes.flat, names, strict=False):
-        for y, (dim, model) in enumerate(rows):
-            shade = colour(model, list(inputs.matrix.models))
-            seeds = runs[(runs["model"] == model) & (runs["latent_dim"] == dim)][name].dropna()
-            axis.plot(seeds, [y] * len(seeds), "o", ms=3, alpha=0.45, color=shade)
-            for cell in table.query(
-                "model == @model and latent_dim == @dim and metric == @name"
-            ).itertuples():
-                axis.plot(cell.mean, y, "D", ms=6, color=shade)
-                axis.plot([cell.low, cell.high], [y, y], "-", lw=2, color=shade)
-        metric = METRICS[name]
-        axis.set_title(metric.title)
-        axis.set_xlabel(
-            f"{metric.unit} ({metric.better} is better)" if metric.better else metric.unit
-        )
-        axis.set_yticks(range(len(rows)), [f"{title(m)}, {d}" for d, m in rows])
-    for line in axes:
-        line[0].set_ylabel("model, latents")
-    figure.suptitle(
-        "Test metrics: seeds (dots), their mean (diamond) and its 95 % t-interval (bar)"
-    )
-    figure.tight_layout()
-    return figure
+def _band(axis: Axes, histories: list[pd.DataFrame], shade: str) -> None:
+    table = pd.concat(histories).groupby("epoch")
+    for part, line in (("train", "--"), ("validation", "-")):
+        loss = table[f"{part}_loss"].agg(["mean", "min", "max"])
+        mark = "." if len(loss) < 20 else ""
+        axis.plot(loss.index, loss["mean"], line, marker=mark, color=shade)
+        axis.fill_between(loss.index, loss["min"], loss["max"], alpha=0.2, lw=0, color=shade)

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from vaepipe.figures import charts, images, latents
 from vaepipe.figures.inputs import Inputs
+from vaepipe.figures.structure import structure
 from vaepipe.files import replacing
 from vaepipe.runs import runs_of
 
@@ -15,11 +16,18 @@ logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 FIGURES = {
     "comparison": charts.comparison,
-    "curves": charts.curves,
+    "rate_distortion": charts.rate_distortion,
     "reconstructions": images.reconstructions,
     "samples": images.samples,
+    "interpolations": images.interpolations,
+    "manifold": images.manifold,
+    "digit_grid": images.digit_grid,
+    "latents_rainbow": latents.latents_rainbow,
     "latents_digits": latents.latents_digits,
     "latents_points": latents.latents_points,
+    "active_latents": charts.active_latents,
+    "structure": structure,
+    "curves": charts.curves,
 }
 
 
@@ -33,6 +41,10 @@ def draw_all(inputs: Inputs) -> None:
 
 
 def _write(figure: Figure, path: Path, dpi: int) -> None:
-    with replacing(path) as aside:
-        figure.savefig(aside, format="png", dpi=dpi, bbox_inches="tight")
+    """Write the figure as PNG and, beside it, as SVG; no file says when it was made."""
+    for kind, metadata in (("png", {}), ("svg", {"Date": None})):
+        with replacing(path.with_suffix(f".{kind}")) as aside:
+            figure.savefig(
+                aside, format=kind, dpi=dpi, metadata=metadata, bbox_inches="tight", pad_inches=0.04
+            )
     plt.close(figure)

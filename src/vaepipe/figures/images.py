@@ -1,43 +1,53 @@
-"""Figures made of images: reconstructions and samples."""
+"""Figures made of images: what the models give back, make up and pass through."""
 
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from vaepipe.figures.codes import shown_runs
 from vaepipe.figures.inputs import Inputs
-from vaepipe.figures.style import image_rows, title
+from vaepipe.figures.style import (
+    WIDTH,
+    empty,
+    image_rows,
+    label,
+    panels,
+    show,
+)
 from vaepipe.randomness import generator
 from vaepipe.runs import Run
 
-
-def _square(pixels: Tensor) -> Tensor:
-    return pixels.view(-1, 28, 28)
-
-
-def _label(run: Run) -> str:
-    return f"{title(run.model)}, {run.latent_dim} latents"
+SAMPLE_ROWS = 5
+PAIRS = ((2, 7), (0, 4))  # digits between which codes are interpolated
+SIDE = 11  # images along each side of the manifold
+GIVEN = 3  # the digit that a conditional model is asked for in the manifold
 
 
 @torch.no_grad()
-def _reconstructed(inputs: Inputs, run: Run, index: Tensor) -> Tensor:
+def reconstructed(inputs: Inputs, run: Run, index: Tensor) -> Tensor:
+    """Test images `[n, 784]` through the run's code (the posterior's mean) and back."""
     model, binarize = inputs.trained(run)
     x, labels = inputs.pixels(index, binarize), inputs.test.labels[index]
-    return _square(model.decode(model.codes(x, labels), labels).sigmoid())
+    return model.decode(model.codes(x, labels), labels).sigmoid()
 
 
 @torch.no_grad()
-def _decoded(inputs: Inputs, run: Run, n: int, row: int = 0) -> Tensor:
-    """Images of n draws from the prior, the same draws for all models; a CVAE is asked 0, 1, ..."""
+def from_prior(inputs: Inputs, run: Run, rows: int, columns: int) -> Tensor:
+    """Decoded draws from N(0, I), `[rows * columns, 784]`: the same draws for all models.
+
+    A conditional model is asked for digit k in column k.
+    """
     model, _ = inputs.trained(run)
-    draw = generator(row, f"samples {run.latent_dim}")
-    z = torch.randn(n, run.latent_dim, generator=draw)
-    return _square(model.decode(z, torch.arange(n) % model.architecture.classes).sigmoid())
+    n = rows * columns
+    z = torch.randn(n, run.latent_dim, generator=generator(0, f"samples {run.latent_dim}"))
+    digits = torch.arange(n) % columns % model.architecture.classes
+    return model.decode(z, digits).sigmoid()
 
 
 def _originals(inputs: Inputs, index: Tensor) -> dict[str, Tensor]:
-    rows = {"original": _square(inputs.pixels(index, "none"))}
+    rows = {"test image": inputs.pixels(index, "none")}
     if any(inputs.trained(run)[1] == "dynamic" for run in inputs.first_runs):
-        rows["input, binarised"] = _square(inputs.pixels(index, "dynamic"))
+        rows["binarised input"] = inputs.pixels(index, "dynamic")
     return rows
 
 
@@ -45,29 +55,123 @@ def reconstructions(inputs: Inputs) -> Figure:
     """Originals over the reconstructions of all models, one seed."""
     index = inputs.examples()
     rows = _originals(inputs, index)
-    rows |= {_label(run): _reconstructed(inputs, run, index) for run in inputs.first_runs}
-    return image_rows(rows, "Test images and their reconstructions")
+    rows |= {label(run): reconstructed(inputs, run, index) for run in inputs.first_runs}
+    return image_rows(rows)
 
 
 def samples(inputs: Inputs) -> Figure:
-    """The prior's draws through all decoders; column k of a CVAE was asked for digit k.
+    """The prior's draws through all decoders, a panel a model and latent size.
 
     The AE has no prior: given the VAE's, it shows why it can't generate.
     """
-    rows = {}
-    for run in inputs.first_runs:
-        rows[_label(run)] = _decoded(inputs, run, inputs.settings.images)
-        rows[f"{_label(run)} "] = _decoded(inputs, run, inputs.settings.images, row=1)
+    models, dims = inputs.matrix.models, sorted(inputs.matrix.latent_dims)
+    columns = inputs.settings.images
+    height = WIDTH / max(2, len(models)) * SAMPLE_ROWS / columns + 0.28
+    figure, axes = panels(len(dims), len(models), height)
+    for axis, run in zip(axes.flat, inputs.first_runs, strict=True):
+        show(axis, from_prior(inputs, run, SAMPLE_ROWS, columns), columns)
+        axis.set_title(label(run))
+    return figure
+
+
+@torch.no_grad()
+def _between(inputs: Inputs, run: Run, first: int, last: int, steps: int) -> Tensor:
+    """Images on the straight line between the codes of two test images, `[steps, 784]`.
+
+    A conditional model is told the first digit up to the middle, the last one after it.
+    """
+    model, binarize = inputs.trained(run)
+    index = torch.stack([inputs.of_digit(digit)[0] for digit in (first, last)])
+    start, end = model.codes(inputs.pixels(index, binarize), inputs.test.labels[index])
+    share = torch.linspace(0, 1, steps)
+    digits = torch.where(share < 0.5, first, last)
+    return model.decode(torch.lerp(start, end, share[:, None]), digits).sigmoid()
+
+
+def interpolations(inputs: Inputs) -> Figure:
+    """From one digit to another along a straight line in the latent space."""
+    steps = inputs.settings.images
     return image_rows(
-        rows, "Decoded draws from the prior N(0, I); the CVAE is asked for 0, 1, 2, ..."
+        {
+            label(run): torch.cat([_between(inputs, run, *pair, steps) for pair in PAIRS])
+            for run in inputs.first_runs
+        },
+        blocks=len(PAIRS),
     )
+
+
+def _quantiles(codes: Tensor, variational: bool) -> Tensor:
+    """Where the latents `[n, d]` are cut, `[d, SIDE]`: at the prior's quantiles, or the codes'."""
+    share = torch.linspace(0.03, 0.97, SIDE)
+    if variational:
+        return torch.special.ndtri(share).expand(codes.shape[1], -1)
+    return torch.quantile(codes, share, dim=0).T
+
+
+@torch.no_grad()
+def _plane(inputs: Inputs, run: Run) -> Tensor:
+    """Decoded images `[SIDE * SIDE, 784]` over the two latents that vary most.
+
+    The others stay at the prior's mean, or at the median code where there is no prior.
+    """
+    model, binarize = inputs.trained(run)
+    index = torch.arange(min(inputs.settings.points, len(inputs.test.labels)))
+    codes = model.codes(inputs.pixels(index, binarize), inputs.test.labels[index])
+    widest = codes.var(0).argsort(descending=True)[:2]
+    middle = torch.zeros(run.latent_dim) if model.variational else codes.median(0).values
+    z = middle.repeat(SIDE, SIDE, 1)
+    cuts = _quantiles(codes[:, widest], model.variational)
+    z[:, :, widest[0]] = cuts[0]
+    z[:, :, widest[-1]] = cuts[-1][:, None]
+    digits = torch.full((SIDE * SIDE,), GIVEN)
+    return model.decode(z.flatten(0, 1), digits).sigmoid()
+
+
+def manifold(inputs: Inputs) -> Figure:
+    """What the decoders make of a plane through the latent space."""
+    runs = shown_runs(inputs)
+    figure, axes = panels(1, len(runs), WIDTH / max(2, len(runs)) + 0.28)
+    for axis, run in zip(axes[0], runs, strict=True):
+        show(axis, _plane(inputs, run), SIDE, gap=0)
+        asked = f", digit {GIVEN}" if inputs.trained(run)[0].conditional else ""
+        axis.set_title(label(run) + asked)
+    return figure
+
+
+@torch.no_grad()
+def _digits_by_style(inputs: Inputs, run: Run, styles: int) -> Tensor:
+    """Every digit in the same styles, `[10 * styles, 784]`: a row a digit, a column a z."""
+    model, _ = inputs.trained(run)
+    z = torch.randn(styles, run.latent_dim, generator=generator(0, f"styles {run.latent_dim}"))
+    classes = model.architecture.classes
+    digits = torch.arange(classes).repeat_interleave(styles)
+    return model.decode(z.repeat(classes, 1), digits).sigmoid()
+
+
+def digit_grid(inputs: Inputs) -> Figure:
+    """What a conditional model makes of each digit in each style."""
+    runs = [run for run in inputs.first_runs if inputs.trained(run)[0].conditional]
+    if not runs:
+        return empty("No conditional model is among the runs.")
+    styles = inputs.settings.images
+    columns = min(3, len(runs))
+    height = WIDTH / max(2, columns) * 10 / styles + 0.28
+    figure, axes = panels(-(-len(runs) // columns), columns, height)
+    for axis in axes.flat[len(runs) :]:
+        axis.set_axis_off()
+    for axis, run in zip(axes.flat, runs, strict=False):
+        show(axis, _digits_by_style(inputs, run, styles), styles)
+        axis.set_title(label(run))
+    return figure
 
 
 def one_run(inputs: Inputs, run: Run) -> Figure:
     """Originals, reconstructions and samples of a single run."""
     index = inputs.examples()
     rows = _originals(inputs, index) | {
-        "reconstruction": _reconstructed(inputs, run, index),
-        "from the prior": _decoded(inputs, run, inputs.settings.images),
+        "reconstruction": reconstructed(inputs, run, index),
+        "from the prior": from_prior(inputs, run, 1, len(index)),
     }
-    return image_rows(rows, f"{_label(run)}, seed {run.seed}")
+    figure = image_rows(rows)
+    figure.suptitle(f"{label(run)}, seed {run.seed}")
+    return figure

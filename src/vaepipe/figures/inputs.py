@@ -51,10 +51,13 @@ class Inputs:
         draw = generator(0, "figures")
         return as_input(self.test.pixels, binarize, draw)[index]
 
+    def of_digit(self, digit: int) -> Tensor:
+        """Indices of the test images with that label, in the order of the file."""
+        return torch.nonzero(self.test.labels == digit)[:, 0]
+
     def examples(self) -> Tensor:
         """Indices of the test images shown: the first of each digit, then the second, ..."""
-        labels = self.test.labels
-        places = [torch.nonzero(labels == digit)[:, 0] for digit in range(10)]
+        places = [self.of_digit(digit) for digit in range(10)]
         turns = min(len(p) for p in places)
         return torch.stack([p[:turns] for p in places], 1).flatten()[: self.settings.images]
 

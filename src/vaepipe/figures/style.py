@@ -1,34 +1,59 @@
-"""One look for all figures."""
+"""One look for all figures: sized for print, ink on paper."""
+
+from collections.abc import Iterable
 
 import matplotlib
 
 matplotlib.use("Agg")
 
+import torch
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from vaepipe.figures import COLOURS
+from vaepipe.runs import Run
 
+WIDTH = 7.2  # inches: the text width of a printed page, so that 8.5 points stay 8.5 points
+SIDE = 28  # pixels of an image's side
 SPARE = ["#CC79A7", "#E69F00", "#56B4E9"]
+MARKERS = "osD^vP*X"
 
 plt.rcParams.update(
     {
         "figure.facecolor": "white",
-        "font.size": 10,
-        "axes.titlesize": 11,
+        "figure.titlesize": 10,
+        "figure.titleweight": "bold",
+        "font.size": 8.5,
+        "axes.titlesize": 9,
         "axes.titleweight": "bold",
+        "axes.labelsize": 8.5,
         "axes.spines.top": False,
         "axes.spines.right": False,
+        "axes.edgecolor": "#8a8f98",
+        "axes.linewidth": 0.7,
         "axes.grid": True,
-        "grid.color": "#e4e4e4",
         "axes.axisbelow": True,
+        "grid.color": "#e3e5e8",
+        "grid.linewidth": 0.6,
+        "xtick.color": "#555b64",
+        "ytick.color": "#555b64",
+        "xtick.labelcolor": "#22252a",
+        "ytick.labelcolor": "#22252a",
+        "xtick.labelsize": 8,
+        "ytick.labelsize": 8.5,
+        "lines.linewidth": 1.4,
         "legend.frameon": False,
+        "legend.fontsize": 8.5,
+        # Vector files keep the 28 x 28 pixels as they are, and the same ids every time.
+        "image.interpolation": "none",
         "svg.hashsalt": "vaepipe",
     }
 )
 
 
-def colour(model: str, models: list[str]) -> str:
+def colour(model: str, models: Iterable[str]) -> str:
     """The model's colour, the same in every figure."""
     others = [m for m in models if m not in COLOURS]
     return COLOURS.get(model) or SPARE[others.index(model) % len(SPARE)]
@@ -39,25 +64,66 @@ def title(model: str) -> str:
     return model.upper()
 
 
-def image_rows(rows: dict[str, object], heading: str) -> Figure:
+def label(run: Run) -> str:
+    """Model and latent size, as a row or a panel is called."""
+    return f"{title(run.model)}, {run.latent_dim} latent{'s' * (run.latent_dim > 1)}"
+
+
+def mosaic(images: Tensor, columns: int, gap: int = 1) -> Tensor:
+    """Small images side by side in one big one, row after row.
+
+    Args:
+        images: `[n, 784]`, values in [0, 1].
+        columns: images in a row; the last row is filled up with paper.
+        gap: pixels of paper between two images.
+
+    Returns:
+        `[rows * (28 + gap) - gap, columns * (28 + gap) - gap]`.
+    """
+    rows = -(-len(images) // columns)
+    step = SIDE + gap
+    canvas = torch.zeros(rows * step - gap, columns * step - gap)
+    for place, image in enumerate(images):
+        top, left = place // columns * step, place % columns * step
+        canvas[top : top + SIDE, left : left + SIDE] = image.view(SIDE, SIDE)
+    return canvas
+
+
+def show(axis: Axes, images: Tensor, columns: int, gap: int = 1) -> None:
+    """Draw images `[n, 784]` as dark ink on white paper."""
+    axis.imshow(mosaic(images, columns, gap).numpy(), cmap="gray_r", vmin=0, vmax=1)
+    axis.set(xticks=[], yticks=[])
+    axis.spines[:].set_visible(False)
+    axis.grid(False)
+
+
+def empty(text: str) -> Figure:
+    """A small figure that says why there is nothing to draw."""
+    figure = plt.figure(figsize=(WIDTH, 0.6))
+    figure.text(0.5, 0.5, text, ha="center", va="center", color="#555b64")
+    return figure
+
+
+def image_rows(rows: dict[str, Tensor], blocks: int = 1) -> Figure:
     """A figure of small images: a labelled row each, all rows of one length.
 
     Args:
-        rows: label of a row: its images `[n, 28, 28]`, values in [0, 1].
+        rows: label of a row: its images `[n, 784]`, values in [0, 1].
+        blocks: groups of equal size that a row falls into, set apart from each other.
     """
-    n = max(len(images) for images in rows.values())
-    figure, axes = plt.subplots(
-        len(rows),
-        n,
-        figsize=(2.0 + 0.62 * n, 0.5 + 0.64 * len(rows)),
-        squeeze=False,
-        gridspec_kw={"wspace": 0.06, "hspace": 0.06},
-    )
-    for line, (label, images) in zip(axes, rows.items(), strict=True):
-        for axis in line:
-            axis.set_axis_off()
-        for axis, image in zip(line, images, strict=False):
-            axis.imshow(image, cmap="gray", vmin=0, vmax=1)
-        line[0].text(-0.25, 0.5, label, transform=line[0].transAxes, ha="right", va="center")
-    figure.suptitle(heading, fontsize=11, fontweight="bold")
+    n = max(len(images) for images in rows.values()) // blocks
+    names = 1.15  # inches for the labels
+    side = (WIDTH - names - 0.12 * blocks) / (n * blocks)
+    figure, axes = panels(len(rows), blocks, side * 1.06)
+    for line, (name, images) in zip(axes, rows.items(), strict=True):
+        for axis, block in zip(line, images.split(n), strict=True):
+            show(axis, block, n)
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center")
+    figure.get_layout_engine().set(h_pad=0.01, hspace=0, w_pad=0.04, wspace=0)
     return figure
+
+
+def panels(rows: int, columns: int, height: float, **options: object) -> tuple[Figure, object]:
+    """A figure of the common width with a grid of axes `[rows, columns]`, each `height` inches."""
+    size = (WIDTH, rows * height)
+    return plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained", **options)

@@ -1,86 +1,91 @@
-"""Tables and figures to one HTML file that needs no other."""
+"""Tables, figures and decoders to one HTML file that needs no other."""
 
-from base64 import b64encode
-from collections.abc import Iterable
+import os
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
 
 from vaepipe import weights
-from vaepipe.comparison import verdict
-from vaepipe.data.manifest import verify
+from vaepipe.data.manifest import DATA_SETS, verify
+from vaepipe.diff import since_earlier
+from vaepipe.figures import NAMES
+from vaepipe.figures.inputs import Inputs
+from vaepipe.figures.inputs import read as read_inputs
+from vaepipe.figures.style import SIDE
 from vaepipe.files import read_json
 from vaepipe.metrics import HEADLINE, METRICS
-from vaepipe.params import Matrix
+from vaepipe.params import Figures, Matrix
 from vaepipe.provenance import git_state, processor, versions
+from vaepipe.report import embed, numbers, origin
+from vaepipe.report.explorer import explorer
 from vaepipe.runs import Results, runs_of
 
-# What each figure shows, in the order of the page.
-CAPTIONS = {
-    "comparison": "Every metric on the test set. A small dot is one seed, the diamond their mean,"
-    " the bar its 95 % t-interval over seeds.",
-    "reconstructions": "Test images over what each model makes of them: one pass through the AE's"
-    " code, or through the mean of the posterior. Models are given the binarised image.",
-    "latents_digits": "Where each model puts the test images, drawn as their digits.",
-    "latents_points": "The same for more images, as points.",
-    "samples": "The same draws from N(0, I) decoded by every model, two rows each. Column k of the"
-    " CVAE was asked for digit k. The AE has no prior: its codes lie elsewhere.",
-    "curves": "Loss over the epochs: the mean over seeds, with a band from the lowest to the"
-    " highest seed. The validation images are the last of the training file.",
+SECTIONS = {
+    "verdict": "Verdict",
+    "numbers": "Numbers",
+    "explore": "Explore",
+    "images": "Images",
+    "latents": "Latents",
+    "method": "Models and loss",
+    "origin": "How it came about",
 }
+# Figures that only some models give anything to draw for.
+OF_VARIATIONAL = ("rate_distortion", "active_latents")
+OF_CONDITIONAL = ("digit_grid",)
 
 
-def number(value: float, digits: int = 2) -> str:
-    """A number as people read it: so many digits behind the point."""
-    return f"{value:,.{digits}f}"
+def render(
+    matrix: Matrix, figures: Figures, data: Path, results: Results, captions: Path, out: Path
+) -> str:
+    """The whole page as HTML.
+
+    Args:
+        captions: folder of the figures' captions, a text each.
+        out: where the page will lie, for its link to the documentation.
+    """
+    inputs = read_inputs(matrix, figures, data, results)
+    kinds = {run.model: inputs.trained(run)[0] for run in inputs.first_runs}
+    conditional = {name for name, model in kinds.items() if model.conditional}
+    variational = {name for name, model in kinds.items() if model.variational}
+    measured = {run.name: read_json(results.metrics(run)) for run in runs_of(matrix)}
+    protocol = read_json(results.protocol)
+    timing = {run: read_json(results.timing(run)) for run in runs_of(matrix)}
+    manifest = verify(data)
+    page = _environment().get_template("page.html.j2")
+    return page.render(
+        sections=SECTIONS,
+        matrix=matrix,
+        runs=runs_of(matrix),
+        failed={name: m["failed"] for name, m in measured.items() if m["failed"]},
+        conditional=conditional,
+        variational=variational,
+        figures=_figures(results, captions, conditional, variational),
+        explorer=explorer(inputs),
+        points=min(figures.points, len(inputs.test.labels)),
+        side=SIDE,
+        kl_page=os.path.relpath("docs/kl.md", out.parent),
+        protocol=protocol,
+        data=manifest,
+        data_set=DATA_SETS[manifest["data_set"]].torchvision,
+        timing=timing,
+        **_numbers(inputs, timing, conditional),
+        **_origin(inputs, timing, protocol),
+        changes_since=since_earlier(results.folder.resolve().parent),
+        plotly=embed.packed(get_plotlyjs().encode()),
+        style=Markup(_source("page.css")),
+        script=Markup(_source("decoder.js") + _source("explorer.js")),
+    ).lstrip()
 
 
-def table(comparison: pd.DataFrame, metrics: Iterable[str]) -> list[dict[str, Any]]:
-    """A row per model and latent size; each cell `mean ± half width of the interval`, or None."""
-    metrics, rows = list(metrics), []
-    for (model, latent_dim), group in comparison.groupby(["model", "latent_dim"], sort=False):
-        by_metric = group.set_index("metric")
-        cells = [_cell(by_metric.loc[m]) if m in by_metric.index else None for m in metrics]
-        rows.append({"model": model.upper(), "latent_dim": latent_dim, "cells": cells})
-    return rows
+def _source(name: str) -> str:
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
 
 
-def _cell(row: pd.Series) -> str:
-    digits = METRICS[row.name].digits
-    if row["n"] < 2:
-        return number(row["mean"], digits)
-    return f"{number(row['mean'], digits)} ± {number(row['high'] - row['mean'], digits)}"
-
-
-def paired(differences: pd.DataFrame) -> list[dict[str, Any]]:
-    """A row per latent size, metric and pair of models, with the model that is better, if any."""
-    return [
-        {
-            "latent_dim": row.latent_dim,
-            "metric": METRICS[row.metric],
-            "pair": f"{row.model_a.upper()} − {row.model_b.upper()}",
-            "mean": number(row.mean, METRICS[row.metric].digits),
-            "interval": None
-            if row.n < 2
-            else " to ".join(number(v, METRICS[row.metric].digits) for v in (row.low, row.high)),
-            "better": (verdict(row) or "").upper(),
-        }
-        for row in differences.itertuples()
-        if METRICS[row.metric].better
-    ]
-
-
-def image(path: Path) -> str:
-    """A PNG file as a data URI."""
-    return "data:image/png;base64," + b64encode(path.read_bytes()).decode()
-
-
-def render(matrix: Matrix, data: Path, results: Results) -> str:
-    """The whole page as HTML."""
-    runs = runs_of(matrix)
-    note = weights.read_note(results.model(runs[0]))
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("vaepipe.report", "."),
         autoescape=True,
@@ -88,26 +93,85 @@ def render(matrix: Matrix, data: Path, results: Results) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = number
-    comparison = pd.read_csv(results.comparison_table)
-    timing = {run: read_json(results.timing(run)) for run in runs}
-    return environment.get_template("page.html.j2").render(
-        matrix=matrix,
-        runs=runs,
-        metrics=METRICS,
-        headline=HEADLINE,
-        rows=table(comparison, HEADLINE),
-        others=[name for name in METRICS if name not in HEADLINE],
-        other_rows=table(comparison, [name for name in METRICS if name not in HEADLINE]),
-        differences=paired(pd.read_csv(results.differences_table)),
-        figures={name: (image(results.figure(name)), text) for name, text in CAPTIONS.items()},
-        protocol=read_json(results.protocol),
-        train=note["train"],
-        data=verify(data),
-        timing=timing,
-        seconds=sum(t["seconds"] for t in timing.values()),
-        mlflow=read_json(results.folder / "mlflow.json"),
-        git=git_state(),
-        versions=versions(),
-        processor=processor(),
-    )
+    environment.filters |= {
+        "number": numbers.number,
+        "typeset": numbers.typeset,
+        "script_json": embed.script_json,
+        "value": _value,
+    }
+    return environment
+
+
+def _value(value: Any) -> str:
+    """A setting as people read it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_value(one)}" for key, one in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _figures(
+    results: Results, captions: Path, conditional: set[str], variational: set[str]
+) -> dict[str, dict[str, Any]]:
+    """Source, size and caption of each figure that these models give anything to draw for."""
+    left_out = (() if conditional else OF_CONDITIONAL) + (() if variational else OF_VARIATIONAL)
+    names = [name for name in NAMES if name not in left_out]
+    texts = origin.captions(captions, names)
+    found = {}
+    for name in names:
+        path = results.figure(name).with_suffix(".svg")
+        width, height = embed.svg_size(path)
+        heading, text = texts[name]
+        found[name] = {
+            "source": embed.svg_uri(path),
+            "width": width,
+            "height": height,
+            "heading": heading,
+            "text": text,
+        }
+    return found
+
+
+def _numbers(inputs: Inputs, timing: dict, conditional: set[str]) -> dict[str, Any]:
+    """Tables and verdict."""
+    comparison = inputs.comparison
+    differences = pd.read_csv(inputs.results.differences_table)
+    seconds = numbers.seconds_table(timing)
+    others = tuple(name for name in METRICS if name not in HEADLINE)
+    terms = comparison.pivot(index=["latent_dim", "model"], columns="metric", values="mean")
+    return {
+        "metrics": METRICS,
+        "verdict": numbers.verdict(comparison, differences, conditional),
+        "main": numbers.main_table(comparison, seconds, differences, conditional),
+        "others": numbers.main_table(comparison, seconds, differences, conditional, others),
+        "differences": [
+            {"row": row, "better": numbers.better(row, conditional)}
+            for row in differences[differences["n"] > 1].itertuples()
+        ],
+        "terms": terms.dropna(subset="rate").reset_index().to_dict("records")
+        if "rate" in terms
+        else [],
+        "seconds": sum(about["seconds"] for about in timing.values()),
+    }
+
+
+def _origin(inputs: Inputs, timing: dict, protocol: dict[str, Any]) -> dict[str, Any]:
+    """Settings, code, machines and links."""
+    note = weights.read_note(inputs.results.model(inputs.first_runs[0]))
+    mlflow = read_json(inputs.results.folder / "mlflow.json")
+    used = origin.settings_used(inputs.matrix, inputs.settings, note, protocol)
+    default, git = origin.defaults(), git_state()
+    changes = origin.changed(used, default)
+    return {
+        "train": note["train"],
+        "settings": used,
+        "defaults": default,
+        "changes": changes,
+        "commands": origin.commands(changes, git["commit"]),
+        "git": git,
+        "versions": versions(),
+        "processor": processor(),
+        "machines": origin.machines(timing),
+        "mlflow": mlflow,
+        "links": origin.mlflow_links(mlflow),
+        "local_store": not mlflow["tracking_uri"].startswith(("http://", "https://")),
+    }

@@ -1,0 +1,56 @@
+"""Settings as the flags of a command, in both directions."""
+
+import argparse
+from dataclasses import asdict, fields
+from typing import Any, TypeVar, get_args, get_origin
+
+from vaepipe.errors import UserError
+from vaepipe.models import MODELS
+from vaepipe.params import allowed, made, problems_of
+from vaepipe.runs import Run
+
+T = TypeVar("T")
+
+
+def words(settings: Any) -> list[str]:
+    """The flags that carry one section's settings, as DVC makes them of a section in a cmd."""
+    found = []
+    for key, value in asdict(settings).items():
+        found += [f"--{key}", *map(str, value if isinstance(value, tuple) else [value])]
+    return found
+
+
+def add_section(parser: argparse.ArgumentParser, section: type) -> None:
+    """Give the parser a required flag for each setting of the section."""
+    for setting in fields(section):
+        many = get_origin(setting.type) is tuple
+        kind = get_args(setting.type)[0] if many else setting.type
+        text = f"{setting.metadata['help']}: {allowed(kind, setting.metadata)}"
+        parser.add_argument(
+            f"--{setting.name}",
+            type=kind,
+            nargs="+" if many else None,
+            required=True,
+            metavar=setting.name.upper(),
+            help=text.replace("%", "%%"),
+        )
+
+
+def section(kind: type[T], parsed: argparse.Namespace) -> T:
+    """The settings of one section out of parsed flags; a `UserError` where one is not allowed."""
+    values = {f.name: getattr(parsed, f.name) for f in fields(kind)}
+    if problems := problems_of(kind.__name__.lower(), kind, values):
+        raise UserError("\n".join(problems))
+    return made(kind, values)
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Give the parser the flags that name one run of the matrix."""
+    parser.add_argument("--model", required=True, choices=sorted(MODELS), help="name of the model")
+    parser.add_argument("--latent_dim", type=int, required=True, help="size of the latent space")
+    parser.add_argument("--seed", type=int, required=True, help="of all that is random in the run")
+
+
+def run(parsed: argparse.Namespace) -> Run:
+    """The run that the flags name."""
+    return Run(parsed.model, parsed.latent_dim, parsed.seed)

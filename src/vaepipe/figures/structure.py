@@ -1,0 +1,107 @@
+"""The networks as diagrams, from the layer sizes of the trained models."""
+
+import math
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from torch import nn
+
+from vaepipe.figures.inputs import Inputs
+from vaepipe.figures.style import colour, panels, title
+from vaepipe.models import Architecture
+
+PAPER, SOFT, INK = "#f3f4f6", "#555b64", "#22252a"
+STEP = 1.3  # from one layer to the next
+LABEL = "#f6e3b4"
+
+
+def _height(size: int) -> float:
+    return 0.25 + 0.33 * math.log10(size + 1)
+
+
+def _layer(
+    axis: Axes, x: float, y: float, size: int, name: str, fill: str, count: str, above: bool = False
+) -> None:
+    """A layer as an upright box, as tall as the logarithm of its size, its name and size beside."""
+    height = _height(size)
+    box = FancyBboxPatch(
+        (x - 0.13, y - height / 2),
+        0.26,
+        height,
+        boxstyle="round,pad=0,rounding_size=0.06",
+        fc=fill,
+        ec=INK,
+        lw=0.8,
+    )
+    axis.add_patch(box)
+    edge, side = (y + height / 2 + 0.07, "bottom") if above else (y - height / 2 - 0.07, "top")
+    axis.text(x, edge, f"{name}\n{count}", ha="center", va=side, fontsize=7.5)
+
+
+def _arrow(axis: Axes, start: tuple, end: tuple, text: str = "", bend: float = 0) -> None:
+    shape = FancyArrowPatch(
+        start,
+        end,
+        arrowstyle="-|>",
+        mutation_scale=7,
+        lw=0.8,
+        color=SOFT,
+        connectionstyle=f"arc3,rad={bend}",
+    )
+    axis.add_patch(shape)
+    middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2 + 0.06
+    axis.text(*middle, text, ha="center", va="bottom", fontsize=6.8, color=SOFT)
+
+
+def _chain(axis: Axes, places: list[float], texts: list[str]) -> None:
+    """Arrows from layer to layer, each with what happens on the way."""
+    for left, right, text in zip(places, places[1:], texts, strict=False):
+        _arrow(axis, (left + 0.16, 0), (right - 0.16, 0), text)
+
+
+def _diagram(axis: Axes, model: nn.Module, dims: str, shade: str) -> None:
+    a: Architecture = model.architecture
+    hidden = [(size, "hidden") for size in a.hidden]
+    encoder = [(a.pixels, "image x"), *hidden]
+    decoder = [*hidden[::-1], (a.pixels, "logits of x")]
+    split = len(encoder)  # the column of the code, or of mean and variance, followed by z
+    latent = split + model.variational
+    places = [STEP * k for k in range(latent + 1 + len(decoder))]
+    for x, (size, name) in zip(
+        places[:split] + places[latent + 1 :], encoder + decoder, strict=True
+    ):
+        _layer(axis, x, 0, size, name, PAPER, f"{size}")
+    steps = [f"linear,\n{a.activation}"] * len(hidden) + ["linear"]
+    _chain(axis, places[: split + (not model.variational)], steps)
+    _chain(axis, places[latent:], steps)
+
+    if model.variational:
+        for y, name in ((0.55, "mean μ"), (-0.55, "log σ²")):
+            _layer(axis, places[split], y, a.latent_dim, name, shade + "40", dims, above=y > 0)
+            _arrow(axis, (places[split - 1] + 0.16, 0), (places[split] - 0.16, y))
+            _arrow(axis, (places[split] + 0.16, y), (places[latent] - 0.16, 0))
+        text = "z = μ + σ ε\nε ~ N(0, I)"
+        axis.text(places[latent], 0.5, text, ha="center", fontsize=7.5, color=INK)
+    name = "z" if model.variational else "code z"
+    _layer(axis, places[latent], 0, a.latent_dim, name, shade + "80", dims)
+    if model.conditional:
+        for x in (places[0], places[latent]):
+            _layer(axis, x, -1.72, a.classes, "digit y", LABEL, f"{a.classes}, one-hot")
+            _arrow(axis, (x + 0.16, -1.6), (x + STEP - 0.18, -0.5), bend=0.15)
+    lowest = -2.75 if model.conditional else -1.4
+    axis.set(xlim=(-0.7, places[-1] + 0.7), ylim=(lowest, 1.3))
+
+
+def structure(inputs: Inputs) -> Figure:
+    """Every model's networks, drawn from the layer sizes of its first run."""
+    dims = " or ".join(str(d) for d in sorted(inputs.matrix.latent_dims))
+    models = {run.model: inputs.trained(run)[0] for run in reversed(inputs.first_runs)}
+    names = inputs.matrix.models
+    heights = [4.0 if models[name].conditional else 2.6 for name in names]
+    figure, axes = panels(len(names), 1, 1.6, gridspec_kw={"height_ratios": heights})
+    for axis, name in zip(axes[:, 0], names, strict=True):
+        axis.set_axis_off()
+        _diagram(axis, models[name], dims, colour(name, names))
+        axis.set_title(title(name), loc="left")
+    return figure

@@ -1,0 +1,77 @@
+"""The data of the page's 3-D plots and of its decoders."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vaepipe.figures import COLOURS, DIGIT_COLOURS
+from vaepipe.figures.codes import axis_name, codes_3d, shown_dim, shown_runs
+from vaepipe.figures.inputs import Inputs
+from vaepipe.report import embed
+from vaepipe.runs import Run
+
+
+def explorer(inputs: Inputs) -> dict[str, Any]:
+    """What explorer.js draws from, for the runs shown in 3-D.
+
+    `models` has a `decoder` each if `decodes` holds; else `why_not` says what is in the way.
+    `error` is the most that quantised weights move any pixel, over codes and draws from N(0, I).
+    """
+    dim = shown_dim(inputs.matrix.latent_dims)
+    runs = shown_runs(inputs)
+    models = [_model(inputs, run) for run in runs]
+    why_not = None
+    if dim > 3:
+        why_not = (
+            "The runs have no latent size of 3 or fewer, so there is no z that three sliders could"
+            " set; add 3 to matrix.latent_dims. The plots show principal components."
+        )
+    elif sum(embed.decoder_size(model["decoder"]) for model in models) > embed.DECODERS_LIMIT:
+        why_not = "The decoders are too large to be shipped in a page that is to be passed on."
+    if why_not:
+        models = [model | {"decoder": None} for model in models]
+    first = inputs.trained(runs[0])[0].architecture
+    labels = codes_3d(inputs, runs[0], inputs.settings.points)[1]
+    return {
+        "latent_dim": dim,
+        "axis": axis_name(dim),
+        "activation": first.activation,
+        "classes": first.classes,
+        "digit_colours": DIGIT_COLOURS,
+        "digits": embed.packed(labels.to(torch.uint8).numpy().tobytes()),
+        "decodes": why_not is None,
+        "why_not": why_not,
+        "error": max(model.pop("error") for model in models),
+        "models": models,
+    }
+
+
+def _ranges(codes: Tensor) -> list[list[float]]:
+    """Low and high end of each axis; codes far out would squeeze all others into the middle."""
+    low, high = torch.quantile(codes, torch.tensor([0.002, 0.998]), dim=0)
+    margin = 0.05 * (high - low) + 0.01
+    return torch.stack([low - margin, high + margin], 1).tolist()
+
+
+def _model(inputs: Inputs, run: Run) -> dict[str, Any]:
+    model, _ = inputs.trained(run)
+    codes, labels = codes_3d(inputs, run, inputs.settings.points)
+    about = {
+        "name": run.model,
+        "title": run.model.upper(),
+        "run": run.name,
+        "colour": COLOURS.get(run.model, "#777777"),
+        "conditional": model.conditional,
+        "variational": model.variational,
+        "codes": embed.points(codes),
+        "ranges": _ranges(codes),
+        "decoder": embed.decoder(model),
+        "error": 0.0,
+    }
+    if run.latent_dim <= 3:
+        draws = torch.randn(1000, run.latent_dim, generator=torch.Generator().manual_seed(0))
+        z = torch.cat([codes[:1000, : run.latent_dim], draws])
+        digits = torch.cat([labels[:1000], torch.arange(1000) % model.architecture.classes])
+        about["error"] = embed.quantisation_error(model, z, digits)
+    return about

@@ -143,6 +143,7 @@ def version(smoke_tree, tmp_path_factory) -> Path:
     return tree
 
 
+@pytest.fixture(scope="session")
 def schema(tmp_path_factory) -> Path:
     """An MLflow database without a run: making the schema takes seconds, copying it does not."""
     path = tmp_path_factory.mktemp("schema") / "mlflow.db"

@@ -84,7 +84,6 @@ def main() -> None:
     diffing.add_argument("old", nargs="?", default="HEAD", help="git revision, tag or experiment")
     diffing.add_argument("new", nargs="?", help="the same; without it, the working tree")
     diffing.add_argument("--out", type=Path, default=Path("results/diff.html"), help="the page")
-
     serving = command(ui)
     serving.add_argument("--results", type=Path, default="results", help="folder of all results")
     serving.add_argument("--port", type=int, default=5000, help="where the UI listens")

@@ -27,9 +27,7 @@ CIRCUMSTANCES = {
 def logged(tree: Path) -> set[str]:
     """The peak learning rates of the runs in the tree's MLflow store."""
     with sqlite3.connect(tree / "results/mlflow.db") as store:
-        return {
-            v for (v,) in store.execute("select value from params where key='train.learning_rate'")
-        }
+        return {v for (v,) in store.execute("select value from params where key='learning_rate'")}
 
 
 @pytest.fixture(scope="module")

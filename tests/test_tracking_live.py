@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from mlflow import MlflowClient
 
 from conftest import ROOT
 from published import ONE, Seen, about, assert_whole, history, write_results
+from vaepipe.params import check_file
 from vaepipe.runs import Results, Run
 from vaepipe.tracking.live import streaming
 from vaepipe.tracking.publish import track
@@ -179,10 +181,12 @@ def test_a_silent_server_costs_training_less_than_5_percent(live, monkeypatch, r
 
 
 def test_training_gives_the_same_bits_with_a_server_that_never_answers(mnist_folder, tmp_path):
-    flags = """--model vae --latent_dim 3 --seed 0 --hidden 16 --activation silu
-        --binarize dynamic --epochs 2 --batch_size 1000 --learning_rate 0.005 --warmup 0.1
-        --schedule cosine --device cpu --threads 1"""
-    words = [sys.executable, str(ROOT / "workflow/scripts/train.py"), *flags.split()]
+    words = [sys.executable, str(ROOT / "workflow/scripts/train.py")]
+    words += ["--model", "vae", "--latent_dim", "3", "--seed", "0"]
+    settings = asdict(check_file(ROOT / "params.yaml").train)
+    settings |= {"hidden": [16], "epochs": 2, "batch_size": 1000, "device": "cpu"}
+    for name, value in settings.items():
+        words += [f"--{name}", *map(str, value if isinstance(value, list | tuple) else [value])]
     words += ["--data", str(mnist_folder), "--results"]
     with silent_server() as url:
         for folder, uri in (("without", ""), ("with", url)):

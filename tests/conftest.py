@@ -50,8 +50,8 @@ def pytest_sessionfinish():
 def copied_tree(folder: Path, mnist: Path) -> Path:
     """The repository's files as git sees them, in a repository of their own under `folder`.
 
-    The data are put in place, so that no test waits for a mirror, and params.yaml is the smoke
-    preset, so that both drivers run the same small thing.
+    Its params.yaml is the smoke preset, so that both drivers run the same small thing, on data from
+    a folder, so that no test waits for a mirror.
     """
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
@@ -66,10 +66,10 @@ def copied_tree(folder: Path, mnist: Path) -> Path:
         if (ROOT / name).is_file() or (ROOT / name).is_symlink():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
-    shutil.copytree(mnist, folder / "data" / "mnist")
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     for section, values in yaml.safe_load((ROOT / "params/smoke.yaml").read_text()).items():
         params[section] |= values
+    params["data"]["source"] = str(mnist)
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     for words in (["init", "-q"], ["add", "-A"], [*AUTHOR, "commit", "-qm", "a copy"]):
         subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True)

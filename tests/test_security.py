@@ -3,6 +3,7 @@
 import shlex
 
 import pytest
+import yaml
 from dvc.repo import Repo
 
 from conftest import a_copy, run_in
@@ -33,8 +34,9 @@ def test_no_shell_is_built_from_a_setting(smoke_tree, tmp_path, source):
 @pytest.mark.parametrize("source", HOSTILE)
 def test_dvc_quotes_settings_as_the_snakefile_does(smoke_tree, tmp_path, source):
     tree = a_copy(smoke_tree, tmp_path / "tree")
-    params = (tree / "params.yaml").read_text()
-    (tree / "params.yaml").write_text(params.replace("source: auto", f"source: {source!r}"))
+    params = yaml.safe_load((tree / "params.yaml").read_text())
+    params["data"]["source"] = source
+    (tree / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     with Repo(str(tree)) as repo:
         command = next(stage.cmd for stage in repo.index.stages if "download.py" in stage.cmd)
     words = shlex.split(command)

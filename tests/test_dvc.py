@@ -27,7 +27,9 @@ CIRCUMSTANCES = {
 def logged(tree: Path) -> set[str]:
     """The peak learning rates of the runs in the tree's MLflow store."""
     with sqlite3.connect(tree / "results/mlflow.db") as store:
-        return {v for (v,) in store.execute("select value from params where key='learning_rate'")}
+        return {
+            v for (v,) in store.execute("select value from params where key='train.learning_rate'")
+        }
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +83,8 @@ def test_an_experiment_is_compared_by_its_name(experiments):
     name = run_in(experiments, "dvc", "exp", "list", "--name-only").stdout.split()[0]
     done = run_in(experiments, "vaepipe", "diff", "HEAD", name)
     assert done.returncode == 0, done.stderr
-    assert "train.learning_rate: 0.005 ->" in done.stdout
+    before = check_file(ROOT / "params.yaml").train.learning_rate
+    assert f"train.learning_rate: {before} ->" in done.stdout
     assert "matrix.models: ae, vae, cvae -> ae" in done.stdout
 
 

@@ -61,12 +61,12 @@ ui: $(READY)  ## MLflow's UI on the loopback address, with links to the comparis
 verify: $(READY)  ## run one run of each model again and compare it, bit for bit, with the results
 	vaepipe verify
 
-reliability: $(READY)  ## faults, kills and made-up params at six times the strength of the tests
-	VAEPIPE_STRENGTH=6 VAEPIPE_RECORD=docs/reliability.json \
+reliability: $(READY)  ## faults, kills and made-up params at ten times the strength of the tests
+	VAEPIPE_STRENGTH=10 VAEPIPE_RECORD=docs/reliability.json \
 	    python -m pytest tests/test_resume.py tests/test_faults.py tests/test_fuzz.py
 
 test: $(READY)  ## run all tests
-	python -m pytest
+	python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(READY)  ## check format and style
 	ruff check .

@@ -1,5 +1,6 @@
 """What several test files share."""
 
+import fcntl
 import json
 import os
 import shlex
@@ -22,7 +23,10 @@ AUTHOR = ["-c", "user.name=a test", "-c", "user.email=test@example.org"]
 def mnist_folder() -> Path:
     """The repository's own `data/mnist`, fetched if it is not there; never written to by a test."""
     folder = ROOT / "data" / "mnist"
-    fetch("mnist", folder)
+    folder.parent.mkdir(exist_ok=True)
+    with (folder.parent / "tests.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one of several test processes fetches
+        fetch("mnist", folder)
     return folder
 
 
@@ -88,9 +92,16 @@ def run_in(tree: Path, *words: str, **environment: str) -> subprocess.CompletedP
     return subprocess.run(words, cwd=tree, env=whole, capture_output=True, text=True)
 
 
+# What Snakemake would run, by the params: copies of a tree share it.
+PLANS: dict[str, str] = {}
+
+
 def stage_command(tree: Path, script: str, **changed: object) -> list[str]:
     """The command of a stage's first job as Snakemake would run it, with some flags changed."""
-    text = run_in(tree, "snakemake", "-n", "-p", "-F").stdout
+    params = (tree / "params.yaml").read_text()
+    if params not in PLANS:
+        PLANS[params] = run_in(tree, "snakemake", "-n", "-p", "-F").stdout
+    text = PLANS[params]
     start = f"python workflow/scripts/{script}.py "
     line = min(line for line in text.splitlines() if start in line)
     words = shlex.split(line[line.index(start) :])

@@ -27,7 +27,7 @@ def replace(*words, **named):
 import pathlib
 os.replace = replace
 """
-KILLS = 6 * STRENGTH
+KILLS = 4 * STRENGTH
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def command(smoke_tree):
     """Trains one run for a few seconds; the results folder is put in its place by the tests."""
 
     def with_results(folder):
-        words = stage_command(smoke_tree, "train", results=folder, epochs="8")
+        words = stage_command(smoke_tree, "train", results=folder, epochs="6")
         words[words.index("ae")] = "vae"
         return words
 

@@ -354,7 +354,7 @@ def test_raw_files_without_a_known_digest_are_refused(small, tmp_path):
     [
         ("no/such/folder", "no such file"),
         ("file:///no/such/folder", "no such file"),
-        (servers.refusing(), "refused"),
+        pytest.param(servers.refusing(), "refused", id="a port where nobody listens"),
         ("http://[half", "."),
         ("http://", "."),
         ("ftp://127.0.0.1/", "must be auto"),

@@ -1,6 +1,7 @@
 """The floor: the matrix products that a step or a bound cannot do without, and nothing else.
 
-Outputs are allocated before, biases go with the product (`addmm`), no activation, loss or optimiser.
+Outputs are allocated before and biases go with the product (`addmm`); there is no activation, no
+loss and no optimiser.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,9 @@
-"""The setting that all contenders share: net, batch, data, and `Train` settings for this project."""
+"""What all contenders share: net, batch and data, and the `Train` settings of this project."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
+from inspect import signature
 from pathlib import Path
 
 import torch
@@ -14,7 +15,7 @@ from vaepipe.devices import prepare
 from vaepipe.files import read_yaml
 from vaepipe.params import Train
 from vaepipe.runs import Run
-from vaepipe.training import Row, train
+from vaepipe.training import train
 
 ROOT = Path(__file__).parents[1]
 MNIST = ROOT / "data" / "mnist"
@@ -41,19 +42,29 @@ def precisions() -> dict[str, dict[str, str]]:
 def trained(
     settings: Train,
     training: Images,
-    seed: int = 0,
+    seeds: Sequence[int] = (0,),
     latent_dim: int = LATENTS,
-    on_epoch: Callable[[Row], None] = lambda row: None,
-) -> nn.Module:
-    """A VAE trained by this project's own `train`, with one image in the place of a validation set.
+    validation: Images | None = None,
+    on_epoch: Callable[[object], None] = lambda rows: None,
+) -> list[nn.Module]:
+    """VAEs of these seeds, trained by this project's own `train`.
 
+    Where no validation images are given, one stands for them, which takes no time to speak of.
     PyTorch is set as in the stage, deterministic algorithms and all, and set back for the next
     contender. A checkpoint is written, as always, into a temporary folder.
     """
     device = prepare(settings.device, settings.threads)
+    runs = [Run("vae", latent_dim, seed) for seed in seeds]
     with tempfile.TemporaryDirectory() as folder:
-        place = checkpoint.Place(Path(folder) / "checkpoint", "benchmark")
-        run = Run("vae", latent_dim, seed)
-        model, _ = train(run, settings, training, training.first(1), device, place, on_epoch)
+        rest = (settings, training, validation or training.first(1), device)
+        path = Path(folder) / "checkpoint"
+        place = checkpoint.Place(path, "benchmark")
+        if "runs" in signature(train).parameters:
+            models = [model for model, _ in train(runs, *rest, place, on_epoch)]
+        else:  # one run at a time
+            models = []
+            for run in runs:
+                models.append(train(run, *rest, place, on_epoch)[0])
+                path.unlink(missing_ok=True)
     torch.set_deterministic_debug_mode("default")
-    return model
+    return models

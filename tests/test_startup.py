@@ -1,4 +1,4 @@
-"""What a process imports before its work begins; the times themselves are in docs/performance.md."""
+"""What a process imports before its work begins; docs/performance.md has the times."""
 
 import subprocess
 import sys
@@ -8,7 +8,17 @@ import pytest
 from conftest import ROOT
 
 # Each takes a good part of a second to import, mlflow and sklearn more than one.
-HEAVY = {"mlflow", "matplotlib", "plotly", "sklearn", "scipy", "pandas", "torch", "dvc", "snakemake"}
+HEAVY = {
+    "mlflow",
+    "matplotlib",
+    "plotly",
+    "sklearn",
+    "scipy",
+    "pandas",
+    "torch",
+    "dvc",
+    "snakemake",
+}
 
 # scipy and pandas come with mlflow, whoever else needs them.
 MLFLOW = {"mlflow", "scipy", "pandas"}

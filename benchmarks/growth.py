@@ -80,6 +80,7 @@ def work(axis: str, size: int, file: Path | None) -> dict[str, float]:
     if axis == "K":
         model, asked = train(), test_images(setting.MNIST).first(EVALUATED)
         task = lambda: bound(model, asked, size, chunk=2000)  # noqa: E731
+    setting.trained(settings, images.first(100))  # what PyTorch imports and sets up at first use
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     with watched() as memory:
         seconds = processor_seconds(task)

@@ -39,6 +39,8 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 
 RUN = "{model}-z{latent_dim}-s{seed}"
+TOGETHER = settings.train.seeds_at_once == "all"
+SEEDS = [str(seed) for seed in settings.matrix.seeds] if TOGETHER else ["{seed}"]
 RUNS = [run.name for run in runs_of(settings.matrix)]
 DATA = f"data/{settings.data.name}"
 DATA_FILES = [f"{DATA}/{name}" for name in (*FILES, MANIFEST)]
@@ -73,6 +75,16 @@ def flags(section):
 def of_runs(path):
     """The path of every run of the matrix."""
     return [path.format(run=run) for run in RUNS]
+
+
+def of_job(path):
+    """The path of every run of one training job."""
+    return [
+        path.format(
+            run=RUN.format(model="{model}", latent_dim="{latent_dim}", seed=seed)
+        )
+        for seed in SEEDS
+    ]
 
 
 def captioned(path, caption, category):
@@ -116,17 +128,18 @@ rule train:
         code("train"),
         DATA_FILES,
     output:
-        f"results/models/{RUN}.safetensors",
-        f"results/history/{RUN}.csv",
-        f"results/timing/{RUN}.json",
+        of_job("results/models/{run}.safetensors"),
+        of_job("results/history/{run}.csv"),
+        of_job("results/timing/{run}.json"),
     threads: settings.train.threads
     resources:
         gpu=GPU,
     params:
         train=flags("train"),
+        seeds=" ".join(SEEDS),
     shell:
         "python workflow/scripts/train.py --model {wildcards.model}"
-        " --latent_dim {wildcards.latent_dim} --seed {wildcards.seed} {params.train}"
+        " --latent_dim {wildcards.latent_dim} --seed {params.seeds} {params.train}"
         f" --data {DATA} --results results"
 
 

@@ -20,7 +20,7 @@ from conftest import ROOT
 from vaepipe import comparison, estimates, evaluation, latents, objectives, params
 from vaepipe.files import read_yaml
 from vaepipe.models import Architecture, build
-from vaepipe.randomness import generator
+from vaepipe.randomness import generator, normal
 
 EVALUATE = params.check(read_yaml(ROOT / "params.yaml")).evaluate
 
@@ -149,7 +149,7 @@ def _objective(model: torch.nn.Module, samples: int) -> Tensor:
     """The loss of a few images by torch.distributions, on the noise that the model draws too."""
     x, labels = rand(4, 6, seed=5).sign().clamp(min=0), torch.tensor([0, 1, 1, 0])
     mean, log_var = model.posterior(x, labels)
-    noise = torch.empty(4, samples, 2).double().normal_(generator=generator(0, "latent"))
+    noise = normal((4, samples, 2), generator(0, "latent")).double()
     z = mean[:, None] + (0.5 * log_var).exp()[:, None] * noise
     decoded = model.decode(z.flatten(0, 1), labels.repeat_interleave(samples))
     likelihoods = Independent(Bernoulli(logits=decoded.view(4, samples, 6)), 1)
@@ -181,7 +181,7 @@ def objective_and_gradient_by_finite_differences() -> None:
     for name, samples in (("vae", 1), ("vae", 3), ("cvae", 1), ("cvae", 3)):
         shape = Architecture(name, 2, (3,), "tanh", pixels=6, classes=2)
         model = build(shape, generator(0, "initialisation")).double()
-        terms = model.terms(x, labels, generator(0, "latent"), samples)
+        terms = model.terms(x, labels, normal((4, samples, 2), generator(0, "latent")).double())
         loss = sum(terms.values()).mean()
         assert torch.isclose(loss, _objective(model, samples))
         loss.backward()

@@ -71,7 +71,7 @@ def small_vae(training_set, tmp_path_factory) -> torch.nn.Module:
     )
     images = training_set.first(10_000), training_set.first(100)
     place = checkpoint.Place(tmp_path_factory.mktemp("vae") / "checkpoint", "")
-    return training.train(Run("vae", 2, 0), settings, *images, CPU, place)[0]
+    return training.train([Run("vae", 2, 0)], settings, *images, CPU, place)[0][0]
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import torch
 from vaepipe import weights
 from vaepipe.errors import UserError
 from vaepipe.models import MODELS, Architecture, build
-from vaepipe.randomness import generator
+from vaepipe.randomness import generator, normal
 
 N = 7
 
@@ -31,7 +31,7 @@ def test_shapes(model, batch):
     codes = model.codes(x, labels)
     assert codes.shape == (N, 3)
     assert model.decode(codes, labels).shape == (N, 784)
-    terms = model.terms(x, labels, generator(0, "latent"))
+    terms = model.terms(x, labels, normal((N, 1, 3), generator(0, "latent")))
     assert all(term.shape == (N,) for term in terms.values())
     assert ("rate" in terms) == model.variational
     if model.variational:

@@ -26,7 +26,7 @@ def settings() -> params.Settings:
 
 def train(run, settings, images, folder):
     place = checkpoint.Place(folder / "checkpoint.safetensors", "post")
-    return training.train(run, settings, *images, torch.device("cpu"), place)
+    return training.train([run], settings, *images, torch.device("cpu"), place)[0]
 
 
 def some(folder) -> tuple[Images, Images]:

@@ -38,7 +38,7 @@ def one_thread():
 
 def trained(run, images, folder, settings=SETTINGS, on_epoch=lambda row: None):
     place = checkpoint.Place(folder / f"{run.name}.safetensors", f"{run} {settings}")
-    return training.train(run, settings, *images, CPU, place, on_epoch)
+    return training.train([run], settings, *images, CPU, place, lambda rows: on_epoch(rows[0]))[0]
 
 
 def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:

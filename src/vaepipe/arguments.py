@@ -44,13 +44,19 @@ def section(kind: type[T], parsed: argparse.Namespace) -> T:
     return made(kind, values)
 
 
-def add_run(parser: argparse.ArgumentParser) -> None:
-    """Give the parser the flags that name one run of the matrix."""
+def add_runs(parser: argparse.ArgumentParser) -> None:
+    """Give the parser the flags that name runs of the matrix which differ in their seeds alone."""
     parser.add_argument("--model", required=True, choices=sorted(MODELS), help="name of the model")
     parser.add_argument("--latent_dim", type=int, required=True, help="size of the latent space")
-    parser.add_argument("--seed", type=int, required=True, help="of all that is random in the run")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        nargs="+",
+        required=True,
+        help="of all that is random in a run; the runs of several are trained at once",
+    )
 
 
-def run(parsed: argparse.Namespace) -> Run:
-    """The run that the flags name."""
-    return Run(parsed.model, parsed.latent_dim, parsed.seed)
+def runs(parsed: argparse.Namespace) -> list[Run]:
+    """The runs that the flags name."""
+    return [Run(parsed.model, parsed.latent_dim, seed) for seed in parsed.seed]

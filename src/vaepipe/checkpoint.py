@@ -8,13 +8,14 @@ import json
 import math
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
-from torch import nn
+from torch import Tensor
 
 from vaepipe.files import sha256, write_bytes
 from vaepipe.params import Train
@@ -37,74 +38,75 @@ class Place:
         return time.monotonic() - self.written >= self.cost / SHARE
 
 
-def fingerprint(run: Run, settings: Train, data: dict) -> str:
-    """SHA-256 over the run, its settings, the data's digests, the code and PyTorch's version."""
+def fingerprint(runs: Sequence[Run], settings: Train, data: dict) -> str:
+    """SHA-256 over the runs, their settings, the data's digests, the code and PyTorch's version."""
     package = Path(__file__).parent
     code = {str(p.relative_to(package)): sha256(p) for p in sorted(package.rglob("*.py"))}
-    whole = [asdict(run), asdict(settings), data, code, torch.__version__]
+    whole = [[asdict(run) for run in runs], asdict(settings), data, code, torch.__version__]
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
 def save(
     place: Place,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    chance: dict[str, torch.Generator],
-    history: list[dict],
+    tensors: Mapping[str, Tensor],
+    chance: Sequence[Mapping[str, torch.Generator]],
+    histories: list[list[dict]],
 ) -> None:
-    """Write model, optimiser, generators and history, whole or not at all."""
+    """Write a state of training, whole or not at all.
+
+    Args:
+        tensors: parameters, moments and steps by name.
+        chance: the generators of each run by purpose.
+        histories: the rows of each run.
+    """
     begun = time.monotonic()
-    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
-    tensors |= {f"chance.{name}": g.get_state() for name, g in chance.items()}
-    note = json.dumps({"fingerprint": place.fingerprint, "history": history})
-    contiguous = {name: value.contiguous() for name, value in tensors.items()}
-    write_bytes(place.path, to_bytes(contiguous, {"vaepipe": note}))
+    states = {name: g.get_state() for name, g in _named(chance).items()}
+    whole = {name: value.contiguous() for name, value in {**tensors, **states}.items()}
+    note = json.dumps({"fingerprint": place.fingerprint, "histories": histories})
+    write_bytes(place.path, to_bytes(whole, {"vaepipe": note}))
     place.written = time.monotonic()
     place.cost = place.written - begun
 
 
 def load(
     place: Place,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    chance: dict[str, torch.Generator],
-) -> list[dict]:
-    """Put the checkpoint's state into model, optimiser and generators.
+    tensors: Mapping[str, Tensor],
+    chance: Sequence[Mapping[str, torch.Generator]],
+) -> list[list[dict]]:
+    """Put the checkpoint's state into the tensors and generators that `save` was given.
 
     Returns:
-        The history up to the checkpoint: empty where there is none. One that can't be read or
-        belongs to other params, data or code is set aside under another name, with a message.
+        The histories up to the checkpoint: empty ones where there is none. One that can't be read
+        or belongs to other params, data or code is set aside under another name, with a message.
     """
+    none = [[] for _ in chance]
     if not place.path.exists():
-        return []
+        return none
     try:
         with safe_open(place.path, framework="pt") as file:
             note = json.loads((file.metadata() or {}).get("vaepipe", "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, ValueError) as error:
-        return _set_aside(place, f"can't be read ({error})")
+        _set_aside(place, f"can't be read ({error})")
+        return none
     if note.get("fingerprint") != place.fingerprint:
-        return _set_aside(place, "belongs to other params, data, code or versions")
-
-    groups: dict[str, dict] = {"model": {}, "optimizer": {}, "chance": {}}
-    for name, value in tensors.items():
-        kind, _, rest = name.partition(".")
-        groups[kind][rest] = value
-    model.load_state_dict(groups["model"])
-    state: dict[int, dict] = {}
-    for name, value in groups["optimizer"].items():
-        index, _, key = name.partition(".")
-        state.setdefault(int(index), {})[key] = value
-    optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
-    for name, g in chance.items():
-        g.set_state(groups["chance"][name])
-    return note["history"]
+        _set_aside(place, "belongs to other params, data, code or versions")
+        return none
+    with torch.no_grad():
+        for name, value in tensors.items():
+            value.copy_(saved[name])
+    for name, g in _named(chance).items():
+        g.set_state(saved[name])
+    return note["histories"]
 
 
-def _set_aside(place: Place, reason: str) -> list[dict]:
+def _named(chance: Sequence[Mapping[str, torch.Generator]]) -> dict[str, torch.Generator]:
+    return {
+        f"chance.{index}.{name}": g for index, one in enumerate(chance) for name, g in one.items()
+    }
+
+
+def _set_aside(place: Place, reason: str) -> None:
     aside = place.path.with_suffix(".unfit")
     place.path.replace(aside)
     print(f"checkpoint {place.path} {reason}: set aside as {aside.name}", file=sys.stderr)
-    return []

@@ -13,7 +13,7 @@ from vaepipe import estimates, generation, latents, objectives
 from vaepipe.classifier import Judge
 from vaepipe.data.dataset import Images, as_input
 from vaepipe.params import Evaluate
-from vaepipe.randomness import generator
+from vaepipe.randomness import generator, normal
 
 BLOCK = 100  # images whose samples are decoded together
 
@@ -40,7 +40,8 @@ def log_weights(
         mean, log_var = (t[:, None] for t in model.posterior(x[part], labels[part]))
         for done in range(0, samples, chunk // block):
             s = min(chunk // block, samples - done)
-            z = objectives.gaussian_sample(mean.expand(-1, s, -1), log_var, draw)
+            noise = normal((len(mean), s, mean.shape[-1]), draw)
+            z = objectives.gaussian_sample(mean, log_var, noise)
             log_px = model.log_likelihood(x[part], z, labels[part])
             yield part, log_px, objectives.log_importance_weights(log_px, z, mean, log_var)
 
@@ -160,7 +161,9 @@ def evaluate(
     if model.variational:
         latent = generator(seed, "evaluation latent", device)
         per_image |= likelihood(model, x, test.labels, settings, latent)
-        z = objectives.gaussian_sample(*model.posterior(x, test.labels), latent)
+        z = objectives.gaussian_sample(
+            *model.posterior(x, test.labels), normal(codes.shape, latent)
+        )
         found |= estimates.bootstrapped(
             "active_units", latents.active_units, codes, generator(seed, "bootstrap")
         )

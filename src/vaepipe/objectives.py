@@ -6,7 +6,6 @@ nobody has to guess whether a number is a sum or a mean.
 
 import math
 
-import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
@@ -33,9 +32,12 @@ def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
     return 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum(-1)
 
 
-def gaussian_sample(mean: Tensor, log_var: Tensor, generator: torch.Generator) -> Tensor:
-    """One z per mean, differentiable in mean and log_var (arXiv 1312.6114, section 2.4)."""
-    noise = torch.empty_like(mean).normal_(generator=generator)
+def gaussian_sample(mean: Tensor, log_var: Tensor, noise: Tensor) -> Tensor:
+    """z ~ N(mean, exp(log_var)), differentiable in both (arXiv 1312.6114, section 2.4).
+
+    Args:
+        noise: draws from N(0, 1), of the shape that z shall have.
+    """
     return mean + (0.5 * log_var).exp() * noise
 
 

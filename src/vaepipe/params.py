@@ -81,6 +81,16 @@ class Train:
         choices=("cosine", "constant", "burda"),
     )
     adam_epsilon: float = _setting("Adam's epsilon", above=0.0, high=1.0)
+    precision: str = _setting(
+        "of the products of matrices; bfloat16 is faster where the processor has it, and rounds"
+        " to 8 bits",
+        choices=("float32", "bfloat16"),
+    )
+    seeds_at_once: str = _setting(
+        "how many seeds of a model Snakemake trains in one process, as a batch of models: one, or"
+        " all, which is faster on a GPU; DVC trains each by itself",
+        choices=("one", "all"),
+    )
     device: str = _device()
     threads: int = _threads()
 

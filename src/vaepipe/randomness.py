@@ -3,6 +3,7 @@
 import hashlib
 
 import torch
+from torch import Tensor
 
 
 def generator(seed: int, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
@@ -13,3 +14,8 @@ def generator(seed: int, purpose: str, device: torch.device | str = "cpu") -> to
     """
     digest = hashlib.sha256(f"{purpose}:{seed}".encode()).digest()
     return torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+
+def normal(shape: tuple[int, ...], draw: torch.Generator) -> Tensor:
+    """Draws from N(0, 1) on the generator's device, float32."""
+    return torch.empty(shape, device=draw.device).normal_(generator=draw)

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,11 @@ class Run:
     def name(self) -> str:
         """Such as `vae-z20-s0`."""
         return f"{self.model}-z{self.latent_dim}-s{self.seed}"
+
+
+def name_of(runs: Sequence[Run]) -> str:
+    """The name of runs that differ in their seeds alone, such as `vae-z20-s0+1+2`."""
+    return "+".join([runs[0].name, *(str(run.seed) for run in runs[1:])])
 
 
 def runs_of(matrix: "Matrix") -> list[Run]:
@@ -56,9 +62,10 @@ class Results:
         """Test metrics."""
         return self.folder / "metrics" / f"{run.name}.json"
 
-    def checkpoint(self, run: Run) -> Path:
-        """Where an unfinished run goes on from; not an output, so no driver deletes it."""
-        return self.folder / "checkpoints" / f"{run.name}.safetensors"
+    def checkpoint(self, *runs: Run) -> Path:
+        """Where unfinished runs go on from, trained at once; not an output, so no driver deletes
+        it."""
+        return self.folder / "checkpoints" / f"{name_of(runs)}.safetensors"
 
     @property
     def classifier(self) -> Path:

@@ -1,7 +1,7 @@
 """Training one run: the loop, the schedule of the rate, and where it stops."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from vaepipe import checkpoint
 from vaepipe.data.dataset import Images, as_input
+from vaepipe.ensemble import Batch, Ensemble, Objective
 from vaepipe.errors import UserError
 from vaepipe.models import Architecture, build
-from vaepipe.objectives import squared_error
 from vaepipe.params import Train
-from vaepipe.randomness import generator
+from vaepipe.randomness import generator, normal
 from vaepipe.runs import Run
 
 Row = dict[str, float]
@@ -56,62 +56,40 @@ def set_output_bias(model: nn.Module, pixels: Tensor) -> None:
     model.decoder[-1].bias.data.copy_(torch.logit(mean))
 
 
-def terms_of(
-    model: nn.Module, x: Tensor, labels: Tensor, latent: torch.Generator, settings: Train
-) -> dict[str, Tensor]:
-    """What is minimised, by name, `[n]` each: the model's own terms, or an AE's squared error."""
-    if settings.reconstruction == "squared_error":
-        logits = model.decode(model.codes(x, labels), labels)
-        return {"squared_error": squared_error(logits, x)}
-    return model.terms(x, labels, latent, settings.importance_samples)
+def as_batch(
+    images: Images, chance: Mapping[str, torch.Generator], latent_dim: int, settings: Train
+) -> Batch:
+    """Images as a minibatch: x `[n, 784]`, labels `[n]`, noise `[n, importance_samples, latent]`.
 
-
-def descend(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    x: Tensor,
-    labels: Tensor,
-    latent: torch.Generator,
-    settings: Train,
-) -> dict[str, Tensor]:
-    """One gradient step on the summed terms of a minibatch, averaged over its images.
-
-    Returns:
-        The sum over the images of the loss and of each of its terms, in nats.
+    Args:
+        chance: the generators called binarisation and latent.
     """
-    terms = terms_of(model, x, labels, latent, settings)
-    loss = sum(terms.values())
-    optimizer.zero_grad(set_to_none=True)
-    loss.mean().backward()
-    optimizer.step()
-    return {name: term.detach().sum() for name, term in {"loss": loss, **terms}.items()}
+    x = as_input(images.pixels, settings.binarize, chance["binarisation"])
+    shape = (len(x), settings.importance_samples, latent_dim)
+    return x, images.labels, normal(shape, chance["latent"])
 
 
 @torch.no_grad()
 def validate(
     model: nn.Module, images: Images, settings: Train, seed: int, device: torch.device
 ) -> Row:
-    """Mean loss and terms on the validation images, in nats per image.
+    """Mean loss and terms on the validation images, in nats per image and in float32.
 
     The draws of pixels and latents are the same in every epoch, so that the curve shows the model
     and not the draw.
     """
     draw = generator(seed, "validation", device)
+    objective = Objective(model, settings.reconstruction)
+    latent_dim = model.architecture.latent_dim
     sums: dict[str, Tensor] = {}
     size = max(1, 1000 // settings.importance_samples)
     for start in range(0, len(images.labels), size):
-        batch = Images(*(t[start : start + size] for t in images))
-        x = as_input(batch.pixels, settings.binarize, draw)
-        terms = terms_of(model, x, batch.labels, draw, settings)
-        for name, term in terms.items():
+        some = Images(*(t[start : start + size] for t in images))
+        batch = as_batch(some, {"binarisation": draw, "latent": draw}, latent_dim, settings)
+        for name, term in objective(*batch).items():
             sums[name] = sums.get(name, 0) + term.sum(dtype=torch.float64)
     means = {name: (total / len(images.labels)).item() for name, total in sums.items()}
     return {"loss": sum(means.values()), **means}
-
-
-def batches(n: int, size: int, order: torch.Generator) -> Iterator[Tensor]:
-    """Indices of the minibatches of one epoch; the last, smaller one is kept."""
-    yield from torch.randperm(n, generator=order).split(size)
 
 
 class NotFinite(UserError):
@@ -120,107 +98,134 @@ class NotFinite(UserError):
 
 @dataclass
 class State:
-    """A run between two epochs: all that changes while it is trained."""
+    """Runs between two epochs: all that changes while they are trained."""
 
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    chance: dict[str, torch.Generator]
-    history: list[Row]
+    ensemble: Ensemble
+    chance: list[dict[str, torch.Generator]]
+    histories: list[list[Row]]
 
 
 def start(
-    run: Run, settings: Train, training: Images, device: torch.device, saved: checkpoint.Place
+    runs: Sequence[Run],
+    settings: Train,
+    training: Images,
+    device: torch.device,
+    saved: checkpoint.Place,
 ) -> State:
-    """The state a run goes on from: its checkpoint if there is one that fits, or untrained."""
-    architecture = Architecture(run.model, run.latent_dim, settings.hidden, settings.activation)
-    model = build(architecture, generator(run.seed, "initialisation"))
-    if settings.reconstruction == "squared_error" and model.variational:
-        raise UserError(
-            f"train.reconstruction is squared_error, which model {run.model} can't minimise: its"
-            " -ELBO is made of log-likelihoods; allowed with it is matrix.models: [ae]"
-        )
-    set_output_bias(model, training.pixels)
-    model.to(device).train()
-    optimizer = torch.optim.Adam(
-        model.parameters(), lr=settings.learning_rate, eps=settings.adam_epsilon, fused=True
-    )
+    """The state the runs go on from: their checkpoint if there is one that fits, or untrained."""
+    models = []
+    for run in runs:
+        architecture = Architecture(run.model, run.latent_dim, settings.hidden, settings.activation)
+        model = build(architecture, generator(run.seed, "initialisation"))
+        if settings.reconstruction == "squared_error" and model.variational:
+            raise UserError(
+                f"train.reconstruction is squared_error, which model {run.model} can't minimise:"
+                " its -ELBO is made of log-likelihoods; allowed with it is matrix.models: [ae]"
+            )
+        set_output_bias(model, training.pixels)
+        models.append(model.to(device).train())
+    ensemble = Ensemble(models, settings)
     # The order is drawn on the CPU, where it costs little and is the same for every device.
-    chance = {
-        "order": generator(run.seed, "order"),
-        "binarisation": generator(run.seed, "binarisation", device),
-        "latent": generator(run.seed, "latent", device),
-    }
-    return State(model, optimizer, chance, checkpoint.load(saved, model, optimizer, chance))
+    chance = [
+        {
+            "order": generator(run.seed, "order"),
+            "binarisation": generator(run.seed, "binarisation", device),
+            "latent": generator(run.seed, "latent", device),
+        }
+        for run in runs
+    ]
+    return State(ensemble, chance, checkpoint.load(saved, ensemble.tensors, chance))
 
 
 def train(
-    run: Run,
+    runs: Sequence[Run],
     settings: Train,
     training: Images,
     validation: Images,
     device: torch.device,
     saved: checkpoint.Place,
-    on_epoch: Callable[[Row], None] = lambda row: None,
-) -> tuple[nn.Module, list[Row]]:
-    """Train one run, going on from its checkpoint if there is one that fits.
+    on_epoch: Callable[[list[Row]], None] = lambda rows: None,
+) -> list[tuple[nn.Module, list[Row]]]:
+    """Train runs that differ in their seeds alone, at once as a batch of models.
+
+    They go on from their checkpoint if there is one that fits. One run alone, or the same run
+    beside others, gives the same numbers up to the rounding of float32.
 
     Args:
         training, validation: images on the CPU; they are moved to the device whole.
-        saved: where the checkpoint of this run is written between epochs.
-        on_epoch: told the row of each finished epoch.
+        saved: where the checkpoint of these runs is written between epochs.
+        on_epoch: told the rows of each finished epoch, one for each run.
 
     Returns:
-        The trained model and a row per epoch: the rate, and loss and terms on both sets.
+        For each run the trained model and a row per epoch: the rate, and loss and terms on both
+        sets.
 
     Raises:
         NotFinite: with model, seed, epoch and step; the last good checkpoint stays.
     """
-    state = start(run, settings, training, device, saved)
-    model, optimizer, chance, history = state.model, state.optimizer, state.chance, state.history
+    state = start(runs, settings, training, device, saved)
+    ensemble, histories = state.ensemble, state.histories
     training, validation = training.to(device), validation.to(device)
-    per_epoch = math.ceil(len(training.labels) / settings.batch_size)
+    n, latent_dim = len(training.labels), runs[0].latent_dim
+    per_epoch = math.ceil(n / settings.batch_size)
 
-    for epoch in range(len(history), settings.epochs):
-        losses = []
-        indices = batches(len(training.labels), settings.batch_size, chance["order"])
+    for epoch in range(len(histories[0]), settings.epochs):
+        sums = []
+        orders = [torch.randperm(n, generator=one["order"]).to(device) for one in state.chance]
+        indices = zip(*(order.split(settings.batch_size) for order in orders), strict=True)
         for step, index in enumerate(indices, start=epoch * per_epoch):
+            batches = [
+                as_batch(Images(*(t[i] for t in training)), one, latent_dim, settings)
+                for i, one in zip(index, state.chance, strict=True)
+            ]
             rate = learning_rate(step, per_epoch, settings)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            index = index.to(device, non_blocking=True)
-            x = as_input(training.pixels[index], settings.binarize, chance["binarisation"])
-            labels = training.labels[index]
-            losses.append(descend(model, optimizer, x, labels, chance["latent"], settings))
-        row = {"epoch": epoch + 1, "learning_rate": rate}
-        for name, mean in epoch_means(losses, len(training.labels), run, epoch, saved.path).items():
-            row[f"train_{name}"] = mean
-        for name, mean in validate(model, validation, settings, run.seed, device).items():
-            row[f"validation_{name}"] = mean
-        history.append(row)
+            sums.append(ensemble.descend(stacked(batches), rate))
+        models = ensemble.unstacked()
+        means = epoch_means(torch.stack(sums), n, runs, epoch, saved.path)
+        rows = []
+        for run, model, history, values in zip(runs, models, histories, means, strict=True):
+            row = {"epoch": epoch + 1, "learning_rate": rate}
+            found = validate(model, validation, settings, run.seed, device)
+            named = zip(found, [sum(values), *values], strict=True)
+            row |= {f"train_{name}": value for name, value in named}
+            row |= {f"validation_{name}": value for name, value in found.items()}
+            history.append(row)
+            rows.append(row)
         if saved.due():
-            checkpoint.save(saved, model, optimizer, chance, history)
-        on_epoch(row)
-    return model.eval(), history
+            checkpoint.save(saved, ensemble.tensors, state.chance, histories)
+        on_epoch(rows)
+    return [(m.eval(), h) for m, h in zip(ensemble.unstacked(), histories, strict=True)]
+
+
+def stacked(batches: list[Batch]) -> Batch:
+    """The batches of several runs as one, `[runs, n, ...]`; that of a single run as it is."""
+    if len(batches) == 1:
+        return batches[0]
+    return tuple(torch.stack(t) for t in zip(*batches, strict=True))
 
 
 def epoch_means(
-    losses: list[dict[str, Tensor]], images: int, run: Run, epoch: int, last_good: Path
-) -> Row:
-    """Means over one epoch's images of the sums that `descend` gave for each step.
+    sums: Tensor, images: int, runs: Sequence[Run], epoch: int, last_good: Path
+) -> list[list[float]]:
+    """For each run the mean of each term over one epoch's images, from the sums of its steps.
 
     They are looked at once an epoch, because a look at every step would wait for the device.
 
+    Args:
+        sums: what `Ensemble.descend` gave, `[steps, terms]` or `[steps, terms, runs]`.
+
     Raises:
-        NotFinite: naming the first step whose loss is NaN or infinite.
+        NotFinite: naming the run and the first step whose loss is NaN or infinite.
     """
-    sums = {k: torch.stack([one[k] for one in losses]).to("cpu", torch.float64) for k in losses[0]}
-    finite = torch.stack(list(sums.values())).isfinite().all(0)
-    if not finite.all():
+    sums = sums.to("cpu", torch.float64).reshape(*sums.shape[:2], len(runs))
+    for run, finite in zip(runs, sums.isfinite().all(1).T, strict=True):
+        if finite.all():
+            continue
         step = int(finite.int().argmin()) + 1
         kept = f"the last good checkpoint is {last_good}" if epoch else "there is no checkpoint yet"
         raise NotFinite(
             f"the loss of model {run.model} with {run.latent_dim} latents, seed {run.seed}, is not"
-            f" finite in epoch {epoch + 1}, step {step} of {len(losses)}; {kept}."
+            f" finite in epoch {epoch + 1}, step {step} of {len(finite)}; {kept}."
             " A smaller train.learning_rate may help"
         )
-    return {name: total.sum().item() / images for name, total in sums.items()}
+    return (sums.sum(0).T / images).tolist()

@@ -1,7 +1,10 @@
-"""Train one run; write its weights, its history and what it cost."""
+"""Train one run, or several seeds at once; write weights, histories and what they cost."""
 
 import argparse
 import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -14,58 +17,86 @@ from vaepipe.errors import one_message
 from vaepipe.files import locked, write_json, write_text
 from vaepipe.progress import progress
 from vaepipe.provenance import Stopwatch, device_name, versions
-from vaepipe.runs import Results
+from vaepipe.runs import Results, Run, name_of
 from vaepipe.tracking.live import streaming
-from vaepipe.training import NotFinite, start, train
+from vaepipe.training import NotFinite, Row, start, train
 
 # The columns of a history without a row: of a run that failed in its first epoch.
 NO_EPOCH = ["epoch", "learning_rate", "train_loss", "validation_loss"]
 
 
+@dataclass
+class Job:
+    """What the flags ask for."""
+
+    settings: params.Train
+    data: Path
+    results: Results
+
+    def __call__(self, runs: Sequence[Run]) -> None:
+        """Train the runs at once and write their files."""
+        settings, results = self.settings, self.results
+        watch = Stopwatch()
+        manifest = read_manifest(self.data)
+        device = prepare(settings.device, settings.threads)
+        fingerprint = checkpoint.fingerprint(runs, settings, manifest)
+        saved = checkpoint.Place(results.checkpoint(*runs), fingerprint)
+        images = training_images(self.data, settings.validation)
+        abouts = [{"run": vars(r), "train": vars(settings), "data": manifest} for r in runs]
+        failed = False
+        try:
+            with ExitStack() as stack:
+                stack.enter_context(memory_for("train.batch_size", settings.batch_size))
+                show = stack.enter_context(progress(name_of(runs), settings.epochs))
+                senders = [stack.enter_context(streaming(results, about)) for about in abouts]
+
+                def on_epoch(rows: list[Row]) -> None:
+                    show({name: sum(row[name] for row in rows) / len(rows) for name in rows[0]})
+                    for send, row in zip(senders, rows, strict=True):
+                        send(row)
+
+                trained = train(runs, settings, *images, device, saved, on_epoch)
+        except NotFinite as error:
+            if len(runs) > 1:
+                # One of them failed: by themselves, the others come to their end.
+                print(f"vaepipe: {error}; training each by itself", file=sys.stderr)
+                saved.path.unlink(missing_ok=True)
+                for run in runs:
+                    self([run])
+                return
+            # A result like any other: the report counts the run as failed, the others go on.
+            print(f"vaepipe: {error}", file=sys.stderr)
+            state = start(runs, settings, images[0], device, saved)
+            trained = list(zip(state.ensemble.unstacked(), state.histories, strict=True))
+            abouts[0]["failed"] = str(error)
+            failed = True
+        cost = watch.read() | {"device": device_name(device), "versions": versions()}
+        # What was spent on several at once is shared out.
+        cost |= {name: round(cost[name] / len(runs), 3) for name in ("seconds", "cpu_seconds")}
+        for run, about, (model, history) in zip(runs, abouts, trained, strict=True):
+            weights.save(results.model(run), model, about)
+            table = pd.DataFrame(history, columns=None if history else NO_EPOCH)
+            write_text(results.history(run), table.to_csv(index=False))
+            write_json(results.timing(run), cost | {"seeds_at_once": len(runs)})
+        if not failed:
+            saved.path.unlink(missing_ok=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    arguments.add_run(parser)
+    arguments.add_runs(parser)
     arguments.add_section(parser, params.Train)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data set")
     parser.add_argument("--results", type=Path, required=True, help="folder of all results")
     flags = parser.parse_args()
-    run, settings = arguments.run(flags), arguments.section(params.Train, flags)
-    results = Results(flags.results)
+    runs, settings = arguments.runs(flags), arguments.section(params.Train, flags)
+    job = Job(settings, flags.data, Results(flags.results))
 
-    with locked(results.checkpoint(run).with_suffix(".lock"), f"{run.name} is being trained"):
-        watch = Stopwatch()
-        manifest = read_manifest(flags.data)
-        device = prepare(settings.device, settings.threads)
-        saved = checkpoint.Place(
-            results.checkpoint(run), checkpoint.fingerprint(run, settings, manifest)
-        )
-        training, validation = training_images(flags.data, settings.validation)
-        about = {"run": vars(run), "train": vars(settings), "data": manifest}
-        try:
-            with (
-                memory_for("train.batch_size", settings.batch_size),
-                progress(run.name, settings.epochs) as show,
-                streaming(results, about) as send,
-            ):
-
-                def on_epoch(row: dict[str, float]) -> None:
-                    show(row)
-                    send(row)
-
-                model, history = train(run, settings, training, validation, device, saved, on_epoch)
-        except NotFinite as error:
-            # A result like any other: the report counts the run as failed, the others go on.
-            print(f"vaepipe: {error}", file=sys.stderr)
-            state = start(run, settings, training, device, saved)
-            model, history = state.model, state.history
-            about["failed"] = str(error)
-        weights.save(results.model(run), model, about)
-        table = pd.DataFrame(history, columns=None if history else NO_EPOCH)
-        write_text(results.history(run), table.to_csv(index=False))
-        cost = watch.read() | {"device": device_name(device), "versions": versions()}
-        write_json(results.timing(run), cost)
-        if "failed" not in about:
-            saved.path.unlink(missing_ok=True)
+    with ExitStack() as stack:
+        for run in runs:
+            lock = job.results.checkpoint(run).with_suffix(".lock")
+            stack.enter_context(locked(lock, f"{run.name} is being trained"))
+        job(runs)
 
 
 if __name__ == "__main__":

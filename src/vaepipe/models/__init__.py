@@ -6,13 +6,13 @@ an ELBO), and offers
 
 - `codes(x, labels)`: one point in the latent space per image, `[n, latent_dim]`,
 - `decode(z, labels)`: logits of the pixels, `[n, pixels]`,
-- `terms(x, labels, generator, samples)`: what is minimised, by name, `[n]` each in nats per image;
-  their sum is the loss,
+- `terms(x, labels, noise)`: what is minimised, by name, `[n]` each in nats per image; their sum is
+  the loss. The noise, N(0, 1) of `[n, samples, latent_dim]`, is drawn by the caller,
 - if it is variational, `posterior(x, labels)`: mean and log-variance of q(z|x), and
   `log_likelihood(x, z, labels)`: log p(x|z) for several z per image.
 
 Unconditional models take the labels and leave them alone, so that callers need not ask. Training
-asks only for `terms` (see `vaepipe.training.descend`): a model that learns in another way gets an
+asks only for `terms` (see `vaepipe.ensemble.descend`): a model that learns in another way gets an
 update function of its own there.
 """
 

@@ -26,15 +26,13 @@ class AE(nn.Module):
 
     def codes(self, x: Tensor, labels: Tensor) -> Tensor:
         """Codes `[n, latent_dim]` of images `[n, pixels]`; the labels are not looked at."""
-        return self.encoder(x)
+        return self.encoder(x).to(x.dtype)
 
     def decode(self, z: Tensor, labels: Tensor) -> Tensor:
         """Logits `[n, pixels]` of codes `[n, latent_dim]`; the labels are not looked at."""
-        return self.decoder(z)
+        return self.decoder(z).to(z.dtype)
 
-    def terms(
-        self, x: Tensor, labels: Tensor, generator: torch.Generator, samples: int = 1
-    ) -> dict[str, Tensor]:
-        """Distortion `[n]` in nats per image; there is nothing to sample."""
+    def terms(self, x: Tensor, labels: Tensor, noise: Tensor) -> dict[str, Tensor]:
+        """Distortion `[n]` in nats per image; there is nothing to sample with the noise."""
         logits = self.decode(self.codes(x, labels), labels)
         return {"distortion": -bernoulli_log_likelihood(logits, x)}

@@ -25,4 +25,6 @@ def mlp(widths: list[int], activation: str, generator: torch.Generator) -> nn.Se
 
 def with_label(values: Tensor, labels: Tensor, classes: int) -> Tensor:
     """Join `[n, d]` values and `[n]` integer labels to `[n, d + classes]`, labels as one-hot."""
-    return torch.cat([values, nn.functional.one_hot(labels, classes).to(values.dtype)], dim=1)
+    # one_hot of torch.nn looks at the values, for which a GPU would have to wait.
+    one_hot = labels[:, None] == torch.arange(classes, device=labels.device)
+    return torch.cat([values, one_hot.to(values.dtype)], dim=1)

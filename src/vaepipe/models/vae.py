@@ -25,7 +25,8 @@ class VAE(nn.Module):
 
     def posterior(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z|x), each `[n, latent_dim]`, of images `[n, pixels]`."""
-        mean, log_var = self.encoder(x).chunk(2, dim=1)
+        # Under autocast products come out narrower than what went in; all else is done as wide.
+        mean, log_var = self.encoder(x).to(x.dtype).chunk(2, dim=1)
         return mean, log_var
 
     def codes(self, x: Tensor, labels: Tensor) -> Tensor:
@@ -34,29 +35,34 @@ class VAE(nn.Module):
 
     def decode(self, z: Tensor, labels: Tensor) -> Tensor:
         """Logits `[n, pixels]` of p(x|z) for z `[n, latent_dim]`."""
-        return self.decoder(z)
+        return self.decoder(z).to(z.dtype)
 
     def log_likelihood(self, x: Tensor, z: Tensor, labels: Tensor) -> Tensor:
         """log p(x|z) in nats, `[n, k]`, of images `[n, pixels]` for k codes each, z `[n, k, d]`."""
         k = z.shape[1]
-        logits = self.decode(z.flatten(0, 1), labels.repeat_interleave(k)).unflatten(0, (-1, k))
+        logits = self.decode(z.flatten(0, 1), labels[:, None].expand(-1, k).flatten()).unflatten(
+            0, (-1, k)
+        )
         return objectives.bernoulli_log_likelihood(logits, x[:, None])
 
-    def terms(
-        self, x: Tensor, labels: Tensor, generator: torch.Generator, samples: int = 1
-    ) -> dict[str, Tensor]:
+    def terms(self, x: Tensor, labels: Tensor, noise: Tensor) -> dict[str, Tensor]:
         """What is minimised, `[n]` each in nats per image.
 
         One sample: distortion and rate, whose sum is -ELBO (arXiv 1312.6114, eq. 7); the rate is
         the KL term in closed form (appendix B there), the distortion a one-sample estimate.
         More: the negative importance-weighted bound (IWAE, arXiv 1509.00519, eq. 8), which does
         not fall apart into the two.
+
+        Args:
+            noise: draws from N(0, 1), `[n, samples, latent_dim]`.
         """
-        mean, log_var = (t[:, None] for t in self.posterior(x, labels))
-        z = objectives.gaussian_sample(mean.expand(-1, samples, -1), log_var, generator)
+        mean, log_var = self.posterior(x, labels)
+        if noise.shape[1] == 1:
+            z = objectives.gaussian_sample(mean, log_var, noise[:, 0])
+            log_px = objectives.bernoulli_log_likelihood(self.decode(z, labels), x)
+            return {"distortion": -log_px, "rate": objectives.gaussian_kl(mean, log_var)}
+        mean, log_var = mean[:, None], log_var[:, None]
+        z = objectives.gaussian_sample(mean, log_var, noise)
         log_px = self.log_likelihood(x, z, labels)
-        if samples == 1:
-            rate = objectives.gaussian_kl(mean, log_var)
-            return {"distortion": -log_px[:, 0], "rate": rate[:, 0]}
         weights = objectives.log_importance_weights(log_px, z, mean, log_var)
         return {"nll": -objectives.importance_weighted_bound(weights)}

@@ -2,8 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
-from inspect import signature
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -15,7 +14,7 @@ from vaepipe.devices import prepare
 from vaepipe.files import read_yaml
 from vaepipe.params import Train
 from vaepipe.runs import Run
-from vaepipe.training import train
+from vaepipe.training import Row, train
 
 ROOT = Path(__file__).parents[1]
 MNIST = ROOT / "data" / "mnist"
@@ -32,20 +31,13 @@ def settings_of(*overlays: str, **changes: object) -> Train:
     return replace(params.check(whole).train, **changes)
 
 
-def precisions() -> dict[str, dict[str, str]]:
-    """The change of settings that each precision needs; float32 alone where there is no choice."""
-    if "precision" not in {f.name for f in fields(Train)}:
-        return {"float32": {}}
-    return {name: {"precision": name} for name in PRECISIONS}
-
-
 def trained(
     settings: Train,
     training: Images,
     seeds: Sequence[int] = (0,),
     latent_dim: int = LATENTS,
     validation: Images | None = None,
-    on_epoch: Callable[[object], None] = lambda rows: None,
+    on_epoch: Callable[[list[Row]], None] = lambda rows: None,
 ) -> list[nn.Module]:
     """VAEs of these seeds, trained by this project's own `train`.
 
@@ -55,16 +47,9 @@ def trained(
     """
     device = prepare(settings.device, settings.threads)
     runs = [Run("vae", latent_dim, seed) for seed in seeds]
+    validation = validation or training.first(1)
     with tempfile.TemporaryDirectory() as folder:
-        rest = (settings, training, validation or training.first(1), device)
-        path = Path(folder) / "checkpoint"
-        place = checkpoint.Place(path, "benchmark")
-        if "runs" in signature(train).parameters:
-            models = [model for model, _ in train(runs, *rest, place, on_epoch)]
-        else:  # one run at a time
-            models = []
-            for run in runs:
-                models.append(train(run, *rest, place, on_epoch)[0])
-                path.unlink(missing_ok=True)
+        place = checkpoint.Place(Path(folder) / "checkpoint", "benchmark")
+        trained = train(runs, settings, training, validation, device, place, on_epoch)
     torch.set_deterministic_debug_mode("default")
-    return models
+    return [model for model, _ in trained]

@@ -13,7 +13,7 @@ import torch
 from benchmarks import peer, setting
 from benchmarks.example import Loop
 from benchmarks.floor import step_products
-from benchmarks.setting import BATCH, HIDDEN, LATENTS, PIXELS
+from benchmarks.setting import BATCH, HIDDEN, LATENTS, PIXELS, PRECISIONS
 from benchmarks.timing import in_turns, processor_seconds, ratios, spread
 from vaepipe.data.dataset import Images
 from vaepipe.params import Train
@@ -42,8 +42,8 @@ def measure(training: Images, turns: int = TURNS) -> dict[str, object]:
     images = training.first(STEPS * BATCH)
     loop = Loop(images)
     contenders = {}
-    for name, change in setting.precisions().items():
-        settings = setting.settings_of("example", epochs=2, **change)
+    for name in PRECISIONS:
+        settings = setting.settings_of("example", epochs=2, precision=name)
         contenders[f"vaepipe {name}"] = lambda s=settings: own_epoch(s, images)
         contenders[f"floor {name}"] = lambda p=name: products_of(p)
     contenders["example"] = lambda: processor_seconds(loop.epoch)
@@ -57,7 +57,7 @@ def measure(training: Images, turns: int = TURNS) -> dict[str, object]:
         "step_ms": {name: spread(1e3 * s / STEPS for s in each) for name, each in seconds.items()},
         "goals": GOALS,
     }
-    for name in setting.precisions():
+    for name in PRECISIONS:
         ours, floor = seconds[f"vaepipe {name}"], seconds[f"floor {name}"]
         found[f"ratios {name}"] = {
             "example": spread(ratios(seconds["example"], ours)),

@@ -37,14 +37,13 @@ def timed(training: Images, test: Images, settings: Train, seed: int) -> tuple[f
 
 def measure(training: Images, test: Images, epochs: int = EPOCHS) -> dict[str, object]:
     """The target, and seconds, test loss and ratio of times by precision."""
-    precisions = setting.precisions()
-    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in precisions}
+    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in setting.PRECISIONS}
     loop, in_steps, in_tests, reached = Loop(training), [], [], []
     for epoch in range(epochs):
         in_steps.append(processor_seconds(loop.epoch))
         in_tests.append(processor_seconds(lambda: reached.append(loop.test_loss(test))))
-        for name, change in precisions.items() if epoch % EVERY == EVERY - 1 else ():
-            settings = setting.settings_of("example", "recipe", **change)
+        for name in runs if epoch % EVERY == EVERY - 1 else ():
+            settings = setting.settings_of("example", "recipe", precision=name)
             runs[name].append(timed(training, test, settings, seed=epoch))
     target, whole = reached[-1], sum(in_steps)
     found: dict[str, object] = {

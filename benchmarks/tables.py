@@ -115,8 +115,8 @@ def time_to_loss(measured: dict) -> str:
     header = ("", "seconds", "test loss, nats", "seeds that reach it", "loop's time / this", "goal")
     tests = number(found["example_test_seconds"])
     return (
-        f"{table(header, rows)}\n\nGoal: a ratio of at least {goal}, and every seed at the loop's loss"
-        f" or below. The loop's own test after each epoch, not counted here, took {tests} s more."
+        f"{table(header, rows)}\n\nGoal: a ratio of at least {goal}, with every seed at the loop's"
+        f" loss or below. The loop's own test after each epoch, not counted here, took {tests} s more."
     )
 
 

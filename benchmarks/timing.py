@@ -36,10 +36,10 @@ def ratios(above: Iterable[float], below: Iterable[float]) -> list[float]:
 
 
 def spread(values: Iterable[float]) -> dict[str, float]:
-    """Median, lowest and highest, to four digits, and how many there were."""
+    """Median, lowest and highest, to five digits, and how many there were."""
     values = list(values)
     rounded = {
-        name: float(f"{of(values):.4g}")
+        name: float(f"{of(values):.5g}")
         for name, of in {"median": statistics.median, "low": min, "high": max}.items()
     }
     return rounded | {"turns": len(values)}

@@ -93,7 +93,7 @@ def measured() -> dict[str, dict]:
 def test_tables_show_what_was_measured(measured):
     shown = page.rendered("".join(f"<!-- {t} -->old<!-- /{t} -->" for t in tables.TABLES), measured)
     assert "old" not in shown
-    for text in ("12,300", "6.79 (3.4 to 13.6)", "105.40", "3 of 3", "70%", "17.9", "no memory"):
+    for text in ("12,300", "6.79 (3.39 to 13.6)", "105.40", "3 of 3", "70%", "17.9", "no memory"):
         assert text in shown
     for text in ("a processor", "a GPU", "without bfloat16", "| width | 10 | 1 | 5 |"):
         assert text in shown

@@ -116,7 +116,8 @@ def time_to_loss(measured: dict) -> str:
     tests = number(found["example_test_seconds"])
     return (
         f"{table(header, rows)}\n\nGoal: a ratio of at least {goal}, with every seed at the loop's"
-        f" loss or below. The loop's own test after each epoch, not counted here, took {tests} s more."
+        " loss or below. The loop's own test after each epoch, not counted here, took"
+        f" {tests} s more."
     )
 
 

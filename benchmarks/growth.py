@@ -39,7 +39,7 @@ SIZES = {
 IMAGES = 10_000  # where another thing grows
 EVALUATED = 50  # images whose bound is taken where K grows
 # Beyond this a process is told that there is no more, so that a machine others use stays usable.
-MEMORY = 12 * 2**30
+MEMORY = 8 * 2**30
 HEADER = 16  # bytes of an IDX file of images
 
 

@@ -152,6 +152,7 @@ def test_ratios_are_taken_within_turns():
 @pytest.mark.parametrize("b", [0.5, 1.0, 2.0])
 def test_exponent_of_a_power(b):
     rows = [{"size": n, "seconds": 3 * n**b} for n in (10, 100, 1000)]
+    rows[0]["seconds"] = 1e6  # where constants count
     assert growth.exponent(rows, "seconds") == b
 
 

@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import torch
 
-from benchmarks import setting
+from benchmarks import page, setting
 from benchmarks.floor import step_products
 from benchmarks.timing import in_turns, ratios, spread
 from vaepipe.data.dataset import Images, training_images
@@ -152,11 +152,9 @@ def measure(
         ),
         row("Burda's protocol, steps/s, one seed", spread(rates["one"]), "", None),
         row("the same, five seeds at once", spread(rates["five"]), "", None),
+        row("the same, matrix products alone of one seed", spread(rates["floor"]), "", None),
         row(
-            "the same, matrix products alone of one seed",
-            spread(rates["floor"]),
-            "",
-            None,
+            "share of that floor, one seed", spread(ratios(rates["one"], rates["floor"])), "", None
         ),
         row(
             f"all {steps:,} steps for five seeds, minutes",
@@ -169,6 +167,13 @@ def measure(
     return {"rows": rows, "device": name, "torch": torch.__version__, "cuda": torch.version.cuda}
 
 
+def data_of(folder: Path) -> tuple[Data, Data]:
+    """Training and validation images of the default and of Burda's protocol."""
+    each = setting.settings_of(), setting.settings_of("../params/burda")
+    default, burda = (Data(*training_images(folder, one.validation)) for one in each)
+    return default, burda
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
@@ -177,21 +182,14 @@ def main() -> None:
     flags = parser.parse_args()
     if flags.device == "cuda" and not torch.cuda.is_available():
         raise SystemExit("not measured: there is no CUDA device")
-    default, burda = (
-        Data(*training_images(flags.data, settings.validation))
-        for settings in (setting.settings_of(), setting.settings_of("../params/burda"))
-    )
+    data = data_of(flags.data)
     if flags.device == "cpu":
-        few = Data(*(images.first(400) for images in default))
+        few = Data(*(images.first(400) for images in data[0]))
         print(json.dumps(measure(few, few, "cpu", epochs=3), indent=1))
-        return
-    found = measure(default, burda)
-    if flags.out:
-        flags.out.write_text(json.dumps(found, indent=1) + "\n")
-        return
-    from benchmarks import page
-
-    page.record("gpu", found)
+    elif flags.out:
+        flags.out.write_text(json.dumps(measure(*data), indent=1) + "\n")
+    else:
+        page.record("gpu", measure(*data))
 
 
 if __name__ == "__main__":

@@ -24,9 +24,9 @@ def shown(spread: dict[str, float], unit: str = "") -> str:
     return f"{number(spread['median'])}{unit} ({low} to {high})"
 
 
-def verdict(met: bool) -> str:
-    """Whether a goal was met."""
-    return "met" if met else "not met"
+def verdict(met: bool | None) -> str:
+    """Whether a goal was met; nothing where there is none."""
+    return {True: "met", False: "not met", None: ""}[met]
 
 
 def machine(found: dict) -> str:

@@ -83,10 +83,11 @@ def measured() -> dict[str, dict]:
     failed = {"size": 100, "failed": "no memory"}
     axes = {"width": {"rows": [*rows, failed], "exponent_seconds": 1.0}}
     gpu = {"what": "100 epochs", "measured": of(4), "goal": "under 5", "met": True}
+    rate = {"what": "steps/s", "measured": of(8000), "goal": "", "met": None}
     return {
         "bench": bench,
         "growth": {"axes": axes, "machine": machine},
-        "gpu": {"rows": [gpu], "device": "a GPU", "torch": "2", "cuda": "13"},
+        "gpu": {"rows": [gpu, rate], "device": "a GPU", "torch": "2", "cuda": "13"},
     }
 
 
@@ -95,7 +96,13 @@ def test_tables_show_what_was_measured(measured):
     assert "old" not in shown
     for text in ("12,300", "6.79 (3.39 to 13.6)", "105.40", "3 of 3", "70%", "17.9", "no memory"):
         assert text in shown
-    for text in ("a processor", "a GPU", "without bfloat16", "| width | 10 | 1 | 5 |"):
+    for text in (
+        "a processor",
+        "a GPU",
+        "without bfloat16",
+        "| width | 10 | 1 | 5 |",
+        "16,000) |  |  |",
+    ):
         assert text in shown
 
 

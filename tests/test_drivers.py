@@ -7,6 +7,7 @@ import io
 import shlex
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from dvc.repo import Repo
 from snakemake.api import SnakemakeApi
@@ -14,6 +15,7 @@ from snakemake.settings.types import OutputSettings, Quietness, ResourceSettings
 
 from conftest import ROOT, a_copy, run_in, stage_command
 from vaepipe import weights
+from vaepipe.files import read_json
 
 # Snakemake checks the params while it reads the Snakefile, so DVC alone has a stage for it.
 CHECKED = "results/params.checked"
@@ -188,3 +190,17 @@ def test_a_run_whose_loss_is_not_finite_is_a_result_too(smoke_tree, tmp_path):
     model, note = weights.load(tmp_path / "results/models/ae-z3-s0.safetensors")
     assert "not finite" in note["failed"]
     assert all(p.isfinite().all() for p in model.parameters())
+
+
+def test_snakemake_trains_all_seeds_of_a_model_at_once_when_asked(smoke_tree, tmp_path):
+    tree = a_copy(smoke_tree, tmp_path / "tree")
+    config = ["--config", "train={seeds_at_once: all}", "matrix={seeds: [0, 1], models: [vae]}"]
+    wanted = "results/models/vae-z3-s1.safetensors"
+    done = run_in(tree, "snakemake", "--cores", "1", "--forcerun", "train", wanted, *config)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("rule train:") == 1
+    for seed in (0, 1):
+        run = f"vae-z3-s{seed}"
+        assert len(pd.read_csv(tree / f"results/history/{run}.csv")) == 1
+        assert read_json(tree / f"results/timing/{run}.json")["seeds_at_once"] == 2
+        assert weights.read_note(tree / f"results/models/{run}.safetensors")["run"]["seed"] == seed

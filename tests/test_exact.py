@@ -39,8 +39,8 @@ MUTANTS = [
     (
         objectives,
         "bernoulli_log_likelihood",
-        "* logits - soft",
-        "* logits + soft",
+        ") - soft",
+        ") + soft",
         [exact.bernoulli_by_torch],
     ),
     (
@@ -50,7 +50,13 @@ MUTANTS = [
         ".mean(",
         [exact.bernoulli_by_torch, OBJECTIVE],
     ),
-    (objectives, "bernoulli_log_likelihood", "x * l", "l", [exact.bernoulli_by_torch, OBJECTIVE]),
+    (
+        objectives,
+        "bernoulli_log_likelihood",
+        "vecdot(x, ",
+        "logits.new_ones(()) * (",
+        [exact.bernoulli_by_torch, OBJECTIVE],
+    ),
     (objectives, "gaussian_sample", "0.5 * ", "", [ELBO, BOUND, OBJECTIVE]),
     (objectives, "gaussian_sample", "mean + (", "(", [ELBO, BOUND, OBJECTIVE]),
     (objectives, "gaussian_sample", "mean + (", "mean.detach() + (", [OBJECTIVE]),

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from conftest import ROOT
-from vaepipe import checkpoint, params, training
+from vaepipe import checkpoint, ensemble, params, training
 from vaepipe.data.dataset import Images, as_input, binarized, training_images
 from vaepipe.files import read_yaml
-from vaepipe.models import MODELS
+from vaepipe.models import MODELS, Architecture, build
 from vaepipe.randomness import generator
-from vaepipe.runs import Run
+from vaepipe.runs import Run, name_of
 
 CPU = torch.device("cpu")
 SETTINGS = replace(
@@ -39,6 +39,11 @@ def one_thread():
 def trained(run, images, folder, settings=SETTINGS, on_epoch=lambda row: None):
     place = checkpoint.Place(folder / f"{run.name}.safetensors", f"{run} {settings}")
     return training.train([run], settings, *images, CPU, place, lambda rows: on_epoch(rows[0]))[0]
+
+
+def trained_at_once(runs, images, folder, settings=SETTINGS):
+    place = checkpoint.Place(folder / f"{name_of(runs)}.safetensors", f"{runs} {settings}")
+    return training.train(runs, settings, *images, CPU, place)
 
 
 def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
@@ -154,3 +159,70 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_state(
     resumed, _ = trained(run, images, tmp_path, on_epoch=seen.append)
     assert [row["epoch"] for row in seen] == [2]
     assert same(resumed, trained(run, images, tmp_path / "whole")[0])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_seeds_at_once_are_the_seeds_one_by_one(name, images, tmp_path):
+    """Up to the rounding of float32, which Adam's division makes larger in single weights."""
+    runs = [Run(name, 3, seed) for seed in range(3)]
+    settings = replace(SETTINGS, importance_samples=2) if name == "cvae" else SETTINGS
+    at_once = trained_at_once(runs, images, tmp_path, settings)
+    for run, (model, history) in zip(runs, at_once, strict=True):
+        alone, history_alone = trained(run, images, tmp_path, settings)
+        for row, row_alone in zip(history, history_alone, strict=True):
+            assert row == pytest.approx(row_alone, rel=1e-4)
+        for a, b in zip(model.parameters(), alone.parameters(), strict=True):
+            assert (a - b).norm() < 1e-2 * b.norm()
+        assert [p.shape for p in model.parameters()] == [p.shape for p in alone.parameters()]
+    assert not same(at_once[0][0], at_once[1][0])
+
+
+def test_seeds_at_once_go_on_where_they_stopped(images, tmp_path):
+    runs = [Run("vae", 3, seed) for seed in range(2)]
+    whole = trained_at_once(runs, images, tmp_path / "whole")
+    place = checkpoint.Place(tmp_path / "cut.safetensors", "cut")
+
+    class Killed(Exception):
+        pass
+
+    def kill(rows):
+        raise Killed
+
+    with pytest.raises(Killed):
+        training.train(runs, SETTINGS, *images, CPU, place, kill)
+    for one, other in zip(whole, training.train(runs, SETTINGS, *images, CPU, place), strict=True):
+        assert same(one[0], other[0])
+        assert one[1] == other[1]
+
+
+def test_a_step_is_one_of_pytorchs_adam():
+    shape = Architecture("vae", 2, (8,), "silu")
+    model, other = (build(shape, generator(0, "initialisation")).double() for _ in range(2))
+    one = ensemble.Ensemble([model], SETTINGS)
+    adam = torch.optim.Adam(other.parameters(), eps=SETTINGS.adam_epsilon)
+    draw = generator(0, "test")
+    for rate in (0.01, 0.1, 0.001):
+        batch = (
+            torch.rand(6, 784, generator=draw).double(),
+            torch.arange(6),
+            torch.randn(6, 1, 2, generator=draw).double(),
+        )
+        sums = one.descend(batch, rate)
+        terms = other.terms(*batch)
+        adam.param_groups[0]["lr"] = rate
+        adam.zero_grad()
+        sum(terms.values()).mean().backward()
+        adam.step()
+        assert torch.allclose(sums, torch.stack([t.sum() for t in terms.values()]))
+        for a, b in zip(model.parameters(), other.parameters(), strict=True):
+            assert torch.allclose(a, b, rtol=1e-9)
+
+
+def test_bfloat16_is_near_float32_and_is_not_it(images, tmp_path):
+    run, low = Run("vae", 3, 0), replace(SETTINGS, precision="bfloat16")
+    model, history = trained(run, images, tmp_path / "low", low)
+    whole, history_whole = trained(run, images, tmp_path)
+    assert not same(model, whole)
+    assert all(p.dtype == torch.float32 for p in model.parameters())
+    last, last_whole = history[-1]["validation_loss"], history_whole[-1]["validation_loss"]
+    assert last == pytest.approx(last_whole, rel=0.01)

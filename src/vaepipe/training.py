@@ -175,7 +175,7 @@ def train(
         indices = zip(*(order.split(settings.batch_size) for order in orders), strict=True)
         for step, index in enumerate(indices, start=epoch * per_epoch):
             batches = [
-                as_batch(Images(*(t[i] for t in training)), one, latent_dim, settings)
+                as_batch(training.at(i), one, latent_dim, settings)
                 for i, one in zip(index, state.chance, strict=True)
             ]
             rate = learning_rate(step, per_epoch, settings)

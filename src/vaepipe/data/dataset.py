@@ -20,6 +20,11 @@ class Images(NamedTuple):
         """The same images with pixels on the device and labels as int64 beside them."""
         return Images(self.pixels.to(device), self.labels.to(device, torch.int64))
 
+    def at(self, index: Tensor) -> "Images":
+        """The images of that index `[m]`."""
+        # Six times as fast as t[index] on a CPU.
+        return Images(*(t.index_select(0, index) for t in self))
+
     def first(self, n: int) -> "Images":
         """The first n images."""
         return Images(self.pixels[:n], self.labels[:n])
@@ -61,9 +66,19 @@ def grey(pixels: Tensor) -> Tensor:
 
 
 def binarized(pixels: Tensor, generator: torch.Generator) -> Tensor:
-    """A Bernoulli draw: each pixel of value k is 1.0 with probability k / 255, else 0.0."""
-    uniform = torch.rand(pixels.shape, generator=generator, device=pixels.device)
-    return (uniform.mul_(255) < pixels).to(torch.float32)
+    """A Bernoulli draw: each pixel of value k is 1.0 with probability k / 255, else 0.0.
+
+    Black and white are certain; the probability of a grey is right within 2^-16. Four pixels share
+    a draw of 64 bits, which costs a CPU a third of drawing floats.
+
+    Args:
+        pixels: uint8, their number a multiple of 4.
+    """
+    words = torch.empty(pixels.numel() // 4, dtype=torch.int64, device=pixels.device)
+    words.random_(-(2**63), None, generator=generator)
+    # Uniform in -2^15 to 2^15 - 2, so that every draw is below white's 2^15 - 1.
+    draw = words.view(torch.int16).view(pixels.shape).clamp_(max=2**15 - 2)
+    return (draw < pixels.to(torch.int16).mul_(257).sub_(2**15)).to(torch.float32)
 
 
 def as_input(pixels: Tensor, binarize: str, generator: torch.Generator) -> Tensor:

@@ -10,7 +10,7 @@ UV_VERSION := 0.13.9
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report repro smoke track ui to-dvc to-snakemake pull diff dag verify reliability test lint lock clean
+.PHONY: help setup report repro smoke track ui to-dvc to-snakemake pull diff dag verify reliability bench growth test lint lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,17 @@ verify: $(READY)  ## run one run of each model again and compare it, bit for bit
 reliability: $(READY)  ## faults, kills and made-up params at ten times the strength of the tests
 	VAEPIPE_STRENGTH=10 VAEPIPE_RECORD=docs/reliability.json \
 	    python -m pytest tests/test_resume.py tests/test_faults.py tests/test_fuzz.py
+
+# The peer that it is measured against, beside the versions of the lock.
+$(VENV)/.bench: $(READY)
+	$(PIP) install --constraint requirements.lock --no-build-isolation --editable '.[bench]'
+	touch $@
+
+bench: $(VENV)/.bench  ## measure speed and memory against peers and the floor: a quarter of an hour
+	python -m benchmarks
+
+growth: $(READY)  ## measure time and memory against sizes; 8 GB of disk: a quarter of an hour
+	python -m benchmarks.growth
 
 test: $(READY)  ## run all tests
 	python -m pytest --numprocesses 2 --dist loadfile

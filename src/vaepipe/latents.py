@@ -2,11 +2,6 @@
 
 import numpy as np
 import torch
-from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from vaepipe import estimates
@@ -46,6 +41,13 @@ def digit_accuracy(
     Returns:
         Accuracy of the 5 nearest neighbours, and of a logistic regression (the linear probe).
     """
+    # Slow to import, and the figures need this module without it.
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
+
     (codes, labels), (asked, truth) = (
         [t.numpy(force=True) for t in part] for part in (training, test)
     )

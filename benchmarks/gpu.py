@@ -1,0 +1,196 @@
+"""Training on a GPU: 100 epochs of the default VAE, five seeds against one, Burda's protocol.
+
+    python -m benchmarks.gpu [--device cpu]
+
+Wall seconds, because the device works beside the processor, with the device waited for at both
+ends; after a short training of the same kind, so that start-up (the device's own, and capturing or
+compiling) is left out. Alone, the VAE trains for 100 epochs; one seed and five take turns. Of
+Burda's protocol (784-200-200-50, batch 20, 3,280 epochs of 2,980 steps) the steady epochs are
+measured, one seed and five at once, and the whole is worked out from their rate. The floor of a
+step is the time of its matrix products alone, as one captured CUDA graph.
+
+Needs nothing beyond PyTorch, NumPy, PyYAML, safetensors and tqdm. With `--device cpu` it runs a
+little of everything and keeps nothing: to see that it works.
+"""
+
+import argparse
+import json
+import math
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from benchmarks import page, setting
+from benchmarks.floor import step_products
+from benchmarks.timing import in_turns, ratios, spread
+from vaepipe.data.dataset import Images, training_images
+from vaepipe.params import Train
+
+SEEDS = tuple(range(5))
+TURNS = 3
+EPOCHS = 100
+BURDA_EPOCHS = 3280
+BURDA_LATENTS = 50
+GOALS = {"epochs_100": 5.0, "five_seeds": 1.5, "burda_minutes": 20.0}
+
+
+def waited(settings: Train) -> float:
+    """Now, when the device has done all it was asked for."""
+    if settings.device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+class Data(NamedTuple):
+    """Training and validation images."""
+
+    training: Images
+    validation: Images
+
+
+def ends_of_epochs(settings: Train, data: Data, latents: int, seeds: Sequence[int]) -> list[float]:
+    """When each epoch of a training of these seeds ended."""
+    ends: list[float] = []
+    setting.trained(
+        settings,
+        data.training,
+        seeds,
+        latents,
+        data.validation,
+        on_epoch=lambda rows: ends.append(waited(settings)),
+    )
+    return ends
+
+
+def seconds_of_training(settings: Train, data: Data, seeds: Sequence[int]) -> float:
+    """Wall seconds of a whole training, start-up left out: the first epoch counts as the others."""
+    ends = ends_of_epochs(settings, data, setting.LATENTS, seeds)
+    return (ends[-1] - ends[0]) * settings.epochs / (settings.epochs - 1)
+
+
+def steps_per_second(settings: Train, data: Data, seeds: Sequence[int]) -> float:
+    """Steps a second, each a step of all seeds, from the end of the first epoch on."""
+    ends = ends_of_epochs(settings, data, BURDA_LATENTS, seeds)
+    steps = math.ceil(len(data.training.labels) / settings.batch_size) * (settings.epochs - 1)
+    return steps / (ends[-1] - ends[0])
+
+
+def products_per_second(settings: Train, latents: int) -> float:
+    """Steps a second of the bare matrix products of one seed, captured as a CUDA graph."""
+    widths = [setting.PIXELS, *settings.hidden]
+    with torch.device(settings.device):
+        once = step_products(
+            [*widths, 2 * latents], [latents, *reversed(widths)], settings.batch_size, torch.float32
+        )
+    replay: Callable[[], None] = once
+    if settings.device == "cuda":
+        graph = torch.cuda.CUDAGraph()
+        once()
+        torch.cuda.synchronize()
+        with torch.cuda.graph(graph):
+            once()
+        replay = graph.replay
+    calls = 1000
+    begun = waited(settings)
+    for _ in range(calls):
+        replay()
+    return calls / (waited(settings) - begun)
+
+
+def row(what: str, measured: dict, goal: str, met: bool | None) -> dict[str, object]:
+    """A row of the table."""
+    return {"what": what, "measured": measured, "goal": goal, "met": met}
+
+
+def measure(
+    default_data: Data,
+    burda_data: Data,
+    device: str = "cuda",
+    epochs: int = EPOCHS,
+    burda_epochs: int = 3,
+) -> dict[str, object]:
+    """Rows of the table, and what they were measured with."""
+    default = setting.settings_of(device=device, epochs=epochs)
+    burda = setting.settings_of("../params/burda", device=device, epochs=burda_epochs)
+    seconds_of_training(replace(default, epochs=2), default_data, SEEDS[:1])
+    taken = in_turns(
+        {
+            "one": lambda: seconds_of_training(default, default_data, SEEDS[:1]),
+            "five": lambda: seconds_of_training(default, default_data, SEEDS),
+        },
+        TURNS,
+    )
+    rates = in_turns(
+        {
+            "one": lambda: steps_per_second(burda, burda_data, SEEDS[:1]),
+            "five": lambda: steps_per_second(burda, burda_data, SEEDS),
+            "floor": lambda: products_per_second(burda, BURDA_LATENTS),
+        },
+        TURNS,
+    )
+    steps = BURDA_EPOCHS * math.ceil(len(burda_data.training.labels) / burda.batch_size)
+    minutes = [steps / rate / 60 for rate in rates["five"]]
+    middle = {name: statistics.median(each) for name, each in taken.items()}
+    five = middle["five"] / middle["one"]
+    rows = [
+        row(
+            f"{epochs} epochs of the default VAE, seconds",
+            spread(taken["one"]),
+            f"under {GOALS['epochs_100']:g}",
+            middle["one"] < GOALS["epochs_100"],
+        ),
+        row(
+            "five seeds at once, one = 1",
+            spread(ratios(taken["five"], taken["one"])),
+            f"under {GOALS['five_seeds']:g}",
+            five < GOALS["five_seeds"],
+        ),
+        row("Burda's protocol, steps/s, one seed", spread(rates["one"]), "", None),
+        row("the same, five seeds at once", spread(rates["five"]), "", None),
+        row("the same, matrix products alone of one seed", spread(rates["floor"]), "", None),
+        row(
+            "share of that floor, one seed", spread(ratios(rates["one"], rates["floor"])), "", None
+        ),
+        row(
+            f"all {steps:,} steps for five seeds, minutes",
+            spread(minutes),
+            f"under {GOALS['burda_minutes']:g}",
+            statistics.median(minutes) < GOALS["burda_minutes"],
+        ),
+    ]
+    name = torch.cuda.get_device_name() if device == "cuda" else "CPU"
+    return {"rows": rows, "device": name, "torch": torch.__version__, "cuda": torch.version.cuda}
+
+
+def data_of(folder: Path) -> tuple[Data, Data]:
+    """Training and validation images of the default and of Burda's protocol."""
+    each = setting.settings_of(), setting.settings_of("../params/burda")
+    default, burda = (Data(*training_images(folder, one.validation)) for one in each)
+    return default, burda
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--data", type=Path, default=setting.MNIST, help="folder of the data set")
+    parser.add_argument("--out", type=Path, help="write the JSON there and not into the page")
+    flags = parser.parse_args()
+    if flags.device == "cuda" and not torch.cuda.is_available():
+        raise SystemExit("not measured: there is no CUDA device")
+    data = data_of(flags.data)
+    if flags.device == "cpu":
+        few = Data(*(images.first(400) for images in data[0]))
+        print(json.dumps(measure(few, few, "cpu", epochs=3), indent=1))
+    elif flags.out:
+        flags.out.write_text(json.dumps(measure(*data), indent=1) + "\n")
+    else:
+        page.record("gpu", measure(*data))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""What was measured -> results/, docs/performance.json and the tables of docs/performance.md.
+
+docs/performance.json is what was last measured, by section (`bench`, `growth`, `gpu`). The page's
+prose is written by hand; between `<!-- name -->` and `<!-- /name -->` stands what `tables.TABLES`
+makes of the JSON, and nothing else.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from benchmarks import tables
+from vaepipe.files import read_json, write_json, write_text
+
+ROOT = Path(__file__).parents[1]
+SOURCE, PAGE = ROOT / "docs" / "performance.json", ROOT / "docs" / "performance.md"
+PLOT = ROOT / "docs" / "images" / "growth.png"
+
+
+def rendered(page: str, measured: dict[str, dict]) -> str:
+    """The page with each table made anew; a marker without a table is an error."""
+
+    def fill(found: re.Match) -> str:
+        name = found["name"]
+        return f"<!-- {name} -->\n{tables.TABLES[name](measured)}\n<!-- /{name} -->"
+
+    return re.sub(r"<!-- (?P<name>\w+) -->.*?<!-- /(?P=name) -->", fill, page, flags=re.DOTALL)
+
+
+def record(section: str, found: dict[str, object]) -> None:
+    """Keep what was measured as the section, and write the page and its plot anew."""
+    write_json(ROOT / "results" / f"{section}.json", found)
+    measured = (read_json(SOURCE) if SOURCE.exists() else {}) | {section: found}
+    write_text(SOURCE, json.dumps(measured, indent=1) + "\n")
+    write_text(PAGE, rendered(PAGE.read_text(encoding="utf-8"), measured))
+    if section == "growth":
+        from benchmarks.plot import growth
+
+        growth(found, PLOT)
+    print(f"written: results/{section}.json, {SOURCE.relative_to(ROOT)}, {PAGE.relative_to(ROOT)}")

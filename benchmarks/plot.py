@@ -1,0 +1,45 @@
+"""The plot of docs/performance.md."""
+
+from pathlib import Path
+
+from matplotlib.ticker import FuncFormatter, LogLocator
+
+from vaepipe.figures.style import panels
+
+QUANTITIES = {"seconds": "processor seconds", "added_memory_mib": "memory added, MiB"}
+
+
+def short(size: float) -> str:
+    """A size in few letters: 784, 10k, 10M."""
+    for unit, letter in ((10**6, "M"), (10**3, "k")):
+        if size >= unit:
+            return f"{size / unit:g}{letter}"
+    return f"{size:g}"
+
+
+def growth(found: dict[str, dict], path: Path) -> None:
+    """Processor seconds and added memory against each size, both axes logarithmic.
+
+    The dotted line through the largest size is what linear growth would be. Where nothing that can
+    be measured was added, there is no point.
+    """
+    axes = found["axes"]
+    figure, grid = panels(len(QUANTITIES), len(axes), 1.5)
+    for column, (name, one) in enumerate(axes.items()):
+        for line, key in enumerate(QUANTITIES):
+            axis = grid[line, column]
+            rows = [row for row in one["rows"] if row.get(key, 0) > 0]
+            sizes, values = [row["size"] for row in rows], [row[key] for row in rows]
+            axis.loglog(sizes, values, marker="o", markersize=3, color="#0072B2")
+            linear = [values[-1] * size / sizes[-1] for size in sizes]
+            axis.loglog(sizes, linear, ":", color="#8a8f98")
+            axis.set_ylim(min(values) / 2, 2 * max(values))
+            axis.set_xticks([row["size"] for row in one["rows"]])
+            axis.xaxis.set_major_formatter(FuncFormatter(lambda size, _: short(size)))
+            axis.minorticks_off()
+            axis.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        grid[0, column].set_title(name)
+    for line, text in enumerate(QUANTITIES.values()):
+        grid[line, 0].set_ylabel(text)
+    figure.savefig(path, dpi=150)

@@ -1,0 +1,55 @@
+"""What all contenders share: net, batch and data, and the `Train` settings of this project."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from vaepipe import checkpoint, params
+from vaepipe.data.dataset import Images
+from vaepipe.devices import prepare
+from vaepipe.files import read_yaml
+from vaepipe.params import Train
+from vaepipe.runs import Run
+from vaepipe.training import Row, train
+
+ROOT = Path(__file__).parents[1]
+MNIST = ROOT / "data" / "mnist"
+PIXELS, HIDDEN, LATENTS, BATCH, RATE = 784, 400, 20, 128, 1e-3  # as in example.yaml
+PRECISIONS = ("float32", "bfloat16")
+
+
+def settings_of(*overlays: str, **changes: object) -> Train:
+    """The `train` section of params.yaml under overlays of this folder, by name, and changes."""
+    whole = read_yaml(ROOT / "params.yaml")
+    for name in overlays:
+        for section, values in read_yaml(Path(__file__).parent / f"{name}.yaml").items():
+            whole[section] |= values
+    return replace(params.check(whole).train, **changes)
+
+
+def trained(
+    settings: Train,
+    training: Images,
+    seeds: Sequence[int] = (0,),
+    latent_dim: int = LATENTS,
+    validation: Images | None = None,
+    on_epoch: Callable[[list[Row]], None] = lambda rows: None,
+) -> list[nn.Module]:
+    """VAEs of these seeds, trained by this project's own `train`.
+
+    Where no validation images are given, one stands for them, which takes no time to speak of.
+    PyTorch is set as in the stage, deterministic algorithms and all, and set back for the next
+    contender. A checkpoint is written, as always, into a temporary folder.
+    """
+    device = prepare(settings.device, settings.threads)
+    runs = [Run("vae", latent_dim, seed) for seed in seeds]
+    validation = validation or training.first(1)
+    with tempfile.TemporaryDirectory() as folder:
+        place = checkpoint.Place(Path(folder) / "checkpoint", "benchmark")
+        trained = train(runs, settings, training, validation, device, place, on_epoch)
+    torch.set_deterministic_debug_mode("default")
+    return [model for model, _ in trained]

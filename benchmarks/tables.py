@@ -1,0 +1,233 @@
+"""Markdown tables as functions of what was measured; `page` puts them into docs/performance.md."""
+
+from collections.abc import Iterable
+
+NOT_MEASURED = "Not measured yet."
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """A Markdown table."""
+    header = list(header)
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def number(value: float) -> str:
+    """Three digits, thousands apart: 0.765, 1.52, 27,700."""
+    text = f"{value:.3g}"
+    return f"{float(text):,.0f}" if abs(value) >= 100 else text
+
+
+def shown(spread: dict[str, float], unit: str = "") -> str:
+    """Median and range, such as `1.52 (1.5 to 1.53)`."""
+    low, high = number(spread["low"]), number(spread["high"])
+    return f"{number(spread['median'])}{unit} ({low} to {high})"
+
+
+def verdict(met: bool | None) -> str:
+    """Whether a goal was met; nothing where there is none."""
+    return {True: "met", False: "not met", None: ""}[met]
+
+
+def machine(found: dict) -> str:
+    """One line on what it was measured with."""
+    v = found["versions"]
+    products = "with" if found["bfloat16_products"] else "without"
+    return (
+        f"{found['processor']}, {found['cores']} cores, {found['instructions']}, {products}"
+        f" bfloat16 products; Python {v['python']}, PyTorch {v['torch']}, NumPy {v['numpy']},"
+        f" Snakemake {v['snakemake']}, DVC {v['dvc']}."
+    )
+
+
+def bench_machine(measured: dict) -> str:
+    """The machine of `make bench`."""
+    return machine(measured["bench"]["machine"]) if "bench" in measured else NOT_MEASURED
+
+
+NAMES = {
+    "vaepipe float32": "this project",
+    "vaepipe bfloat16": "this project, bfloat16",
+    "pythae": "pythae 0.1.2",
+    "example": "DataLoader loop",
+    "floor float32": "matrix products alone",
+    "floor bfloat16": "matrix products alone, bfloat16",
+}
+
+
+def throughput(measured: dict) -> str:
+    """Images per second and milliseconds per step of each contender."""
+    if "bench" not in measured:
+        return NOT_MEASURED
+    found = measured["bench"]["throughput"]
+    rates, steps = found["images_per_second"], found["step_ms"]
+    rows = [(NAMES[k], shown(rates[k]), shown(steps[k])) for k in NAMES if k in rates]
+    return table(("", "images/s", "ms per step"), rows)
+
+
+def throughput_ratios(measured: dict) -> str:
+    """The ratios that goals are set for."""
+    if "bench" not in measured:
+        return NOT_MEASURED
+    found = measured["bench"]["throughput"]
+    goals, rows = found["goals"], []
+    for key, each in found.items():
+        if not key.startswith("ratios "):
+            continue
+        precision = key.removeprefix("ratios ")
+        what = {
+            "example": f"throughput, DataLoader loop = 1, {precision}",
+            "pythae": f"throughput, pythae = 1, {precision}",
+            "floor": f"step time, its matrix products in {precision} = 1",
+        }
+        for name, text in what.items():
+            median, goal = each[name]["median"], goals[name]
+            met = median <= goal if name == "floor" else median >= goal
+            word = "at most" if name == "floor" else "at least"
+            # The goals are those of float32.
+            last = (f"{word} {goal:g}", verdict(met)) if precision == "float32" else ("", "")
+            rows.append((text, shown(each[name]), *last))
+    return table(("ratio", "measured", "goal", ""), rows)
+
+
+def time_to_loss(measured: dict) -> str:
+    """Seconds to the loop's loss, by precision."""
+    if "bench" not in measured:
+        return NOT_MEASURED
+    found = measured["bench"]["time_to_loss"]
+    target, goal = f"{found['target_nats']:.2f}", found["goal"]
+    rows = [("DataLoader loop, 10 epochs", number(found["example_seconds"]), target, "", "1", "")]
+    for precision in ("float32", "bfloat16"):
+        if precision not in found:
+            continue
+        one = found[precision]
+        reached, seeds, losses = one["reached"], one["seconds"]["turns"], one["test_nats"]
+        rows.append(
+            (
+                f"this project's recipe, {precision}",
+                shown(one["seconds"]),
+                f"{losses['median']:.2f} ({losses['low']:.2f} to {losses['high']:.2f})",
+                f"{reached} of {seeds}",
+                shown(one["ratio"]),
+                verdict(reached == seeds and one["ratio"]["median"] >= goal),
+            )
+        )
+    header = ("", "seconds", "test loss, nats", "seeds that reach it", "loop's time / this", "goal")
+    tests = number(found["example_test_seconds"])
+    return (
+        f"{table(header, rows)}\n\nGoal: a ratio of at least {goal}, with every seed at the loop's"
+        " loss or below. The loop's own test after each epoch, not counted here, took"
+        f" {tests} s more."
+    )
+
+
+def main_job(measured: dict) -> str:
+    """Seconds and memory by stage, and the goals of the whole."""
+    if "bench" not in measured:
+        return NOT_MEASURED
+    found = measured["bench"]["main_job"]
+    goals, start = found["goals"], found["start_up"]
+    rows = []
+    for name, one in found["stages"].items():
+        begun = start[name]["wall_seconds"]["median"] if name in start else None
+        wall = "" if one["wall_seconds"] is None else number(one["wall_seconds"])
+        used = number(one["cpu_seconds"])
+        up = "" if begun is None else number(begun)
+        rows.append((name, one["jobs"], wall, used, one["peak_mib"], up))
+    stages = table(
+        ("stage", "processes", "wall s", "processor s", "peak MiB", "start-up s, wall"), rows
+    )
+    slowest = max(one["wall_seconds"]["median"] for one in start.values())
+    whole = [
+        (
+            "wall seconds of the whole job",
+            number(found["wall_seconds"]),
+            f"at most {goals['seconds']}",
+            verdict(found["wall_seconds"] <= goals["seconds"]),
+        ),
+        (
+            "share of its processor time inside training steps",
+            f"{found['share_in_steps']:.0%}",
+            f"at least {goals['share_in_steps']:.0%}",
+            verdict(found["share_in_steps"] >= goals["share_in_steps"]),
+        ),
+        (
+            "slowest start-up of a stage, seconds",
+            number(slowest),
+            f"at most {goals['start_up']}",
+            verdict(slowest <= goals["start_up"]),
+        ),
+    ]
+    for name, one in found["no_op_seconds"].items():
+        met = verdict(one["median"] <= goals["no_op"])
+        whole.append(
+            (f"`{name}` with nothing to do, seconds", shown(one), f"at most {goals['no_op']}", met)
+        )
+    return f"{stages}\n\n{table(('', 'measured', 'goal', ''), whole)}"
+
+
+def bound(measured: dict) -> str:
+    """The importance-weighted bound against the matrix rate."""
+    if "bench" not in measured:
+        return NOT_MEASURED
+    found = measured["bench"]["bound"]
+    share = found["share_of_square_product"]
+    of_square = f"share of the rate of one large product ({shown(found['square_gflops'])} GFLOP/s)"
+    rows = [
+        ("GFLOP/s of the decoder's products", shown(found["gflops"]), "", ""),
+        ("share of those products alone", shown(found["share_of_products"]), "", ""),
+        (
+            of_square,
+            shown(share),
+            f"at least {found['goal']:g}",
+            verdict(share["median"] >= found["goal"]),
+        ),
+        ("memory beyond model and images, MiB", number(found["added_memory_mib"]), "", ""),
+        ("all 10,000 test images would take, minutes", shown(found["full_test_minutes"]), "", ""),
+    ]
+    return table(("", "measured", "goal", ""), rows)
+
+
+def growth(measured: dict) -> str:
+    """Time and memory by size, an axis after the other."""
+    if "growth" not in measured:
+        return NOT_MEASURED
+    axes, rows, ends = measured["growth"]["axes"], [], []
+    for axis, found in axes.items():
+        for row in found["rows"]:
+            values = (
+                ("failed: " + row["failed"], "")
+                if "failed" in row
+                else (number(row["seconds"]), number(row["added_memory_mib"]))
+            )
+            rows.append((axis, f"{row['size']:,}", *values))
+        exponents = [found.get(f"exponent_{key}") for key in ("seconds", "added_memory_mib")]
+        ends.append((axis, *("" if e is None else f"{e:.2f}" for e in exponents)))
+    sizes = table(("grows", "to", "processor s", "memory added, MiB"), rows)
+    fitted = table(("exponent between the two largest", "of time", "of memory"), ends)
+    return f"{sizes}\n\n{fitted}\n\nMachine: {machine(measured['growth']['machine'])}"
+
+
+def gpu(measured: dict) -> str:
+    """What a GPU took."""
+    if "gpu" not in measured:
+        return NOT_MEASURED
+    found = measured["gpu"]
+    rows = [
+        (one["what"], shown(one["measured"]), one["goal"], verdict(one["met"]))
+        for one in found["rows"]
+    ]
+    versions = f"{found['device']}; PyTorch {found['torch']}, CUDA {found['cuda']}."
+    return f"{table(('', 'measured', 'goal', ''), rows)}\n\n{versions}"
+
+
+TABLES = {
+    "machine": bench_machine,
+    "throughput": throughput,
+    "throughput_ratios": throughput_ratios,
+    "time_to_loss": time_to_loss,
+    "main_job": main_job,
+    "bound": bound,
+    "growth": growth,
+    "gpu": gpu,
+}

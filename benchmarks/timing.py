@@ -1,0 +1,56 @@
+"""Turns, ratios within turns, and what is said of the machine."""
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+import torch
+
+from vaepipe.provenance import processor, versions
+
+Seconds = dict[str, list[float]]
+
+
+def processor_seconds(work: Callable[[], object]) -> float:
+    """Processor time of one call, in seconds, of all threads of this process."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def in_turns(contenders: Mapping[str, Callable[[], float]], turns: int) -> Seconds:
+    """What each contender says of itself, `turns` times in turn, after one turn to warm up."""
+    found: Seconds = {name: [] for name in contenders}
+    for turn in range(turns + 1):
+        for name, measure in contenders.items():
+            value = measure()
+            if turn:
+                found[name].append(value)
+    return found
+
+
+def ratios(above: Iterable[float], below: Iterable[float]) -> list[float]:
+    """Quotients of what was measured in the same turn."""
+    return [a / b for a, b in zip(above, below, strict=True)]
+
+
+def spread(values: Iterable[float]) -> dict[str, float]:
+    """Median, lowest and highest, to five digits, and how many there were."""
+    values = list(values)
+    rounded = {
+        name: float(f"{of(values):.5g}")
+        for name, of in {"median": statistics.median, "low": min, "high": max}.items()
+    }
+    return rounded | {"turns": len(values)}
+
+
+def machine() -> dict[str, object]:
+    """Processor, its cores, instructions that matter here, and versions; no names, no paths."""
+    return {
+        "processor": processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "bfloat16_products": torch.ops.mkldnn._is_mkldnn_bf16_supported(),
+        "versions": versions(),
+    }

@@ -17,12 +17,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import servers
-from vaepipe.data import transfer, wheel
+from vaepipe.data import manifest, transfer, wheel
+from vaepipe.data.dataset import training_images
 from vaepipe.data.idx import format_idx, parse_idx, read_idx, write_idx
 from vaepipe.data.manifest import DATA_SETS, FILES, MANIFEST, to_text
 from vaepipe.data.sources import fetch, verify
@@ -591,3 +593,21 @@ def test_schemas_are_declared_only_where_operators_do_not_load(tmp_path, package
         assert fails in done.stderr.splitlines()[-1]
     else:
         assert (done.stdout, done.stderr) == ("['http']\n", "")
+
+
+def test_a_large_file_is_mapped_and_checked_all_the_same(tmp_path, mnist_folder, monkeypatch):
+    folder = Path(shutil.copytree(mnist_folder, tmp_path / "mnist"))
+    there = training_images(folder, 100)
+    monkeypatch.setattr(manifest, "MAPPED", 2**20)
+    assert isinstance(manifest.read_verified(folder, FILES[0]), np.memmap)
+    for part, mapped in zip(there, training_images(folder, 100), strict=True):
+        assert torch.equal(part.pixels, mapped.pixels)
+        assert torch.equal(part.labels, mapped.labels)
+    digest = hashlib.sha256((folder / FILES[0]).read_bytes()).hexdigest()
+    mapped.pixels.zero_()
+    assert hashlib.sha256((folder / FILES[0]).read_bytes()).hexdigest() == digest
+    with (folder / FILES[0]).open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"\x01")
+    with pytest.raises(UserError, match="checksum differs"):
+        training_images(folder, 100)

@@ -192,6 +192,18 @@ def test_a_run_whose_loss_is_not_finite_is_a_result_too(smoke_tree, tmp_path):
     assert all(p.isfinite().all() for p in model.parameters())
 
 
+def test_of_seeds_at_once_those_that_fail_are_named_one_by_one(smoke_tree, tmp_path):
+    words = stage_command(smoke_tree, "train", results=tmp_path, learning_rate="1e9")
+    words.insert(words.index("--seed") + 2, "1")
+    done = run_in(smoke_tree, *words)
+    assert done.returncode == 0, done.stderr
+    assert "training each by itself" in done.stderr
+    assert "Traceback" not in done.stderr
+    for seed in (0, 1):
+        note = weights.read_note(tmp_path / f"models/ae-z3-s{seed}.safetensors")
+        assert f"seed {seed}, is not finite" in note["failed"]
+
+
 def test_snakemake_trains_all_seeds_of_a_model_at_once_when_asked(smoke_tree, tmp_path):
     tree = a_copy(smoke_tree, tmp_path / "tree")
     config = ["--config", "train={seeds_at_once: all}", "matrix={seeds: [0, 1], models: [vae]}"]

@@ -16,15 +16,19 @@ UNSIGNED_BYTE = 8
 SIDE = 28
 
 
-def parse_idx(data: bytes, name: str) -> np.ndarray:
+def parse_idx(data: bytes | np.ndarray, name: str) -> np.ndarray:
     """The array in `data`, the whole content of an IDX file that messages call `name`.
+
+    Args:
+        data: bytes, which are copied, or a uint8 array `[bytes]` mapped from a file, which is not.
 
     Returns uint8, images `[n, 28, 28]` or labels `[n]`, writable.
     Raises `UserError` if magic, element type, dimensions or length are not those of such a file.
     """
-    if len(data) < 4 or data[:2] != b"\0\0":
+    header = bytes(data[:16])
+    if len(header) < 4 or header[:2] != b"\0\0":
         raise UserError(f"{name}: not an IDX file (it must start with two zero bytes)")
-    dtype, dimensions = data[2], data[3]
+    dtype, dimensions = header[2], header[3]
     if dtype != UNSIGNED_BYTE:
         raise UserError(f"{name}: IDX element type {dtype}, must be {UNSIGNED_BYTE} (uint8)")
     if dimensions not in (1, 3):
@@ -32,7 +36,7 @@ def parse_idx(data: bytes, name: str) -> np.ndarray:
     start = 4 + 4 * dimensions
     if len(data) < start:
         raise UserError(f"{name}: {len(data):,} bytes, ends within its header")
-    shape = struct.unpack(f">{dimensions}I", data[4:start])
+    shape = struct.unpack(f">{dimensions}I", header[4:start])
     if dimensions == 3 and shape[1:] != (SIDE, SIDE):
         raise UserError(f"{name}: images of {shape[1]} x {shape[2]}, must be {SIDE} x {SIDE}")
     expected = shape[0] * (SIDE * SIDE if dimensions == 3 else 1)
@@ -40,7 +44,8 @@ def parse_idx(data: bytes, name: str) -> np.ndarray:
         raise UserError(
             f"{name}: {len(data) - start:,} bytes of data, but its header promises {expected:,}"
         )
-    return np.frombuffer(data, np.uint8, offset=start).reshape(shape).copy()
+    array = np.frombuffer(data, np.uint8, offset=start).reshape(shape)
+    return array.copy() if isinstance(data, bytes) else array
 
 
 def format_idx(array: np.ndarray) -> bytes:

@@ -9,6 +9,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from vaepipe.data.idx import parse_idx
 from vaepipe.errors import UserError
 
@@ -42,6 +44,7 @@ DATA_SETS = {
 }
 
 
+MAPPED = 2**30  # bytes of a file: MNIST's largest has 47 million
 ADVICE = "run the download stage again"
 
 
@@ -57,16 +60,19 @@ def verify(folder: Path, name: str | None = None) -> dict:
         raise UserError(f"{error}; {ADVICE}") from error
 
 
-def read_verified(folder: Path, file: str) -> bytes:
+def read_verified(folder: Path, file: str) -> bytes | np.ndarray:
     """The content of one file of a data set's folder, which is what its manifest says.
 
     The bytes that are checked are the bytes that are returned: a file that changes in between can't
-    be trained on. Raises `UserError` naming the file.
+    be trained on. A file larger than `MAPPED` is not read but mapped into memory, as uint8
+    `[bytes]`; what is written to the array stays in this process. Raises `UserError` naming the
+    file.
     """
     digest = read_manifest(folder)["files"][file]["sha256"]
     path = folder / file
     try:
-        data = path.read_bytes()
+        large = path.stat().st_size > MAPPED
+        data = np.memmap(path, np.uint8, "c") if large else path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; {ADVICE}") from error
     if sha256(data) != digest:
@@ -134,5 +140,5 @@ def to_text(manifest: dict) -> bytes:
     return (json.dumps(manifest, indent=2) + "\n").encode()
 
 
-def sha256(data: bytes) -> str:
+def sha256(data: bytes | np.ndarray) -> str:
     return hashlib.sha256(data).hexdigest()

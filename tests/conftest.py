@@ -96,6 +96,13 @@ def run_in(tree: Path, *words: str, **environment: str) -> subprocess.CompletedP
 PLANS: dict[str, str] = {}
 
 
+def with_site(folder: Path, code: str, tree: Path) -> dict[str, str]:
+    """An environment in which every Python process of the tree runs the code as it starts."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(code)
+    return {"PYTHONPATH": f"{tree / 'src'}:{folder}"}
+
+
 def stage_command(tree: Path, script: str, **changed: object) -> list[str]:
     """The command of a stage's first job as Snakemake would run it, with some flags changed."""
     params = (tree / "params.yaml").read_text()
@@ -118,7 +125,7 @@ def smoke_tree(tmp_path_factory, mnist_folder) -> Path:
     on a copy.
     """
     tree = copied_tree(tmp_path_factory.mktemp("snake") / "smoke trée", mnist_folder)
-    done = run_in(tree, "snakemake", "--cores", "2")
+    done = run_in(tree, "snakemake", "--cores", "4")
     assert done.returncode == 0, done.stdout + done.stderr
     return tree
 

@@ -1,17 +1,22 @@
 """Faults, caused for real: one clear message, nothing half-written, and a rerun goes on."""
 
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing, contextmanager
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
-from conftest import environment_of, run_in, stage_command
+from conftest import a_copy, environment_of, run_in, stage_command, with_site
+from vaepipe import params
 from vaepipe.data.dataset import test_images as read_test_images
 from vaepipe.data.dataset import training_images
 from vaepipe.data.manifest import FILES, MANIFEST
 from vaepipe.errors import UserError
+from vaepipe.files import read_json
 
 
 @pytest.fixture
@@ -140,41 +145,97 @@ def test_read_only_results_are_named(smoke_tree, record):
     record("read-only results", 1)
 
 
-@pytest.mark.parametrize(
-    "environment",
-    [
-        {"TZ": "Pacific/Kiritimati", "LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR.UTF-8"},
-        {"HOME": "/proc", "XDG_CACHE_HOME": "/proc", "MPLCONFIGDIR": "/proc/none"},
-        {"PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "3", "PYTHONUTF8": "0", "LC_ALL": "C"},
-    ],
-    ids=lambda e: next(iter(e)),
-)
-def test_surroundings_do_not_change_bits(smoke_tree, tmp_path, environment, record):
-    words = stage_command(smoke_tree, "train", results=tmp_path / "results")
-    done = run_in(smoke_tree, *words, **environment)
-    assert done.returncode == 0, done.stderr
-    for name in ("models/ae-z3-s0.safetensors", "history/ae-z3-s0.csv"):
-        here, there = tmp_path / "results" / name, smoke_tree / "results" / name
-        assert here.read_bytes() == there.read_bytes()
-    record("surroundings changed", 1)
+# Run by the Python of every process: one that trains takes a data file away as it ends.
+TAKEN = """
+import atexit, pathlib, sys
+if sys.argv and sys.argv[0].endswith("train.py"):
+    atexit.register(pathlib.Path("data/mnist/t10k-labels-idx1-ubyte").unlink)
+"""
 
 
-def test_the_same_bits_beside_other_work(smoke_tree, tmp_path):
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(3)]
-    try:
-        words = stage_command(smoke_tree, "train", results=tmp_path / "results")
-        assert run_in(smoke_tree, *words).returncode == 0
-    finally:
-        for process in busy:
-            process.kill()
-    name = "results/models/ae-z3-s0.safetensors"
-    assert (tmp_path / name).read_bytes() == (smoke_tree / name).read_bytes()
+def test_data_removed_while_the_pipeline_runs_are_named_and_fetched_again(
+    smoke_tree, tmp_path, record
+):
+    tree = a_copy(smoke_tree, tmp_path / "tree")
+    name = "results/metrics/vae-z3-s0.json"
+    for gone in (name, "results/models/vae-z3-s0.safetensors"):
+        (tree / gone).unlink()
+    words = ["snakemake", "--cores", "1", name]
+    done = run_in(tree, *words, **with_site(tmp_path / "site", TAKEN, tree))
+    assert "t10k-labels-idx1-ubyte" in refused(done)
+    assert not (tree / name).exists()
+    assert run_in(tree, *words).returncode == 0
+    assert (tree / name).read_bytes() == (smoke_tree / name).read_bytes()
+    record("data files removed while the pipeline runs", 1)
 
 
-def test_short_memory_names_the_setting(smoke_tree, record):
-    words = stage_command(smoke_tree, "evaluate", chunk=10**8, importance_samples=20_000)
-    model = words.index("--weights") + 1
-    words[model] = words[model].replace("/ae", "/vae")
-    limited = ["sh", "-c", 'ulimit -v 6000000; exec "$@"', "sh", *words]
-    assert "evaluate.chunk" in refused(run_in(smoke_tree, *limited))
+@contextmanager
+def held(database: Path):
+    """Another process is writing to the database."""
+    code = "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute('BEGIN EXCLUSIVE')"
+    words = [sys.executable, "-c", f"{code}; print(); sys.stdin.read()", str(database)]
+    with subprocess.Popen(words, stdin=PIPE, stdout=PIPE) as process:
+        process.stdout.readline()
+        yield
+        process.stdin.close()
+
+
+@contextmanager
+def written_over(database: Path):
+    """It is no database any more; its backup is put back afterwards."""
+    whole = database.read_bytes()
+    database.write_bytes(b"\0not a database" * 1000)
+    yield
+    database.write_bytes(whole)
+
+
+@contextmanager
+def of_a_newer_mlflow(database: Path):
+    """Its schema has a version that the installed MLflow does not know."""
+
+    def set_version(version: str) -> str:
+        with closing(sqlite3.connect(database)) as connection, connection:
+            [(before,)] = connection.execute("SELECT version_num FROM alembic_version")
+            connection.execute("UPDATE alembic_version SET version_num = ?", (version,))
+        return before
+
+    own = set_version("f" * 12)
+    yield
+    set_version(own)
+
+
+@pytest.mark.parametrize("fault", [held, written_over, of_a_newer_mlflow])
+def test_a_store_that_fails_costs_no_result(smoke_tree, tmp_path, fault, record):
+    tree = a_copy(smoke_tree, tmp_path / "tree")
+    digests = tree / "results/digest.json"
+    for name in ("mlflow.json", "digest.json"):
+        (tree / "results" / name).unlink()
+    with fault(tree / "results/mlflow.db"):
+        text = refused(run_in(tree, *stage_command(tree, "track")))
+        assert "vaepipe: MLflow's store sqlite:///results/mlflow.db can't be used" in text
+        assert "All results are kept" in text
+        assert not (tree / "results/mlflow.json").exists()
+        assert run_in(tree, *stage_command(tree, "digest")).returncode == 0
+        assert digests.read_text() == (smoke_tree / "results/digest.json").read_text()
+    assert run_in(tree, *stage_command(tree, "track")).returncode == 0
+    there = (read_json(t / "results/mlflow.json")["runs"] for t in (tree, smoke_tree))
+    assert next(there) == next(there)
+    record("MLflow databases locked, corrupt or of another version", 1)
+
+
+def test_short_memory_names_the_setting(smoke_tree, tmp_path, record):
+    """No half is left, and the chunk of params.yaml is not too large for the same memory."""
+    out, enough = tmp_path / "metrics.json", params.check_file(smoke_tree / "params.yaml")
+
+    def evaluated(**changed: int) -> subprocess.CompletedProcess:
+        words = stage_command(smoke_tree, "evaluate", out=out, device="cpu", **changed)
+        model = words.index("--weights") + 1
+        words[model] = words[model].replace("/ae", "/vae")
+        return run_in(smoke_tree, "sh", "-c", 'ulimit -v 6000000; exec "$@"', "sh", *words)
+
+    assert "evaluate.chunk" in refused(evaluated(chunk=10**8, importance_samples=20_000))
+    assert not out.exists()
+    assert evaluated(chunk=enough.evaluate.chunk).returncode == 0
+    there = smoke_tree / "results/metrics/vae-z3-s0.json"
+    assert read_json(out)["metrics"] == pytest.approx(read_json(there)["metrics"])
     record("memory too short", 1)

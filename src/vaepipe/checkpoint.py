@@ -1,5 +1,10 @@
 """Checkpoints: all that a run needs to go on as if it had never stopped.
 
+A checkpoint is written between epochs. It holds the model, the optimiser (with its count of steps),
+the state of every generator, the history (a row per finished epoch, so that its length is the
+epoch), and the seconds spent so far. The schedule of the rate has no state: it is a function of the
+step.
+
 They are safetensors files, because a checkpoint is read back from disk and a pickle would be code.
 """
 
@@ -8,7 +13,7 @@ import json
 import math
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -18,6 +23,7 @@ from torch import nn
 
 from vaepipe.files import sha256, write_bytes
 from vaepipe.params import Train
+from vaepipe.provenance import Stopwatch
 from vaepipe.runs import Run
 
 SHARE = 0.02  # of the time, at most, that goes into checkpoints
@@ -25,10 +31,18 @@ SHARE = 0.02  # of the time, at most, that goes into checkpoints
 
 @dataclass
 class Place:
-    """Where a run's checkpoint lies, and the fingerprint of what it belongs to."""
+    """Where a run's checkpoint lies, what it belongs to, and when the next one may be written.
+
+    Attributes:
+        fingerprint: of all that the run depends on; a checkpoint with another is not gone on from.
+        watch: measures what the run costs, over all processes that trained it.
+        written: time of this process's last checkpoint, in seconds of `time.monotonic`.
+        cost: seconds that writing it took.
+    """
 
     path: Path
     fingerprint: str
+    watch: Stopwatch = field(default_factory=Stopwatch)
     written: float = -math.inf
     cost: float = 0.0
 
@@ -52,15 +66,15 @@ def save(
     chance: dict[str, torch.Generator],
     history: list[dict],
 ) -> None:
-    """Write model, optimiser, generators and history, whole or not at all."""
+    """Write model, optimiser, generators, history and seconds so far, whole or not at all."""
     begun = time.monotonic()
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
     tensors |= {f"chance.{name}": g.get_state() for name, g in chance.items()}
-    note = json.dumps({"fingerprint": place.fingerprint, "history": history})
+    note = {"fingerprint": place.fingerprint, "history": history, "cost": place.watch.read()}
     contiguous = {name: value.contiguous() for name, value in tensors.items()}
-    write_bytes(place.path, to_bytes(contiguous, {"vaepipe": note}))
+    write_bytes(place.path, to_bytes(contiguous, {"vaepipe": json.dumps(note)}))
     place.written = time.monotonic()
     place.cost = place.written - begun
 
@@ -71,7 +85,7 @@ def load(
     optimizer: torch.optim.Optimizer,
     chance: dict[str, torch.Generator],
 ) -> list[dict]:
-    """Put the checkpoint's state into model, optimiser and generators.
+    """Put the checkpoint's state into model, optimiser and generators, its cost into the watch.
 
     Returns:
         The history up to the checkpoint: empty where there is none. One that can't be read or
@@ -100,6 +114,8 @@ def load(
     optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
     for name, g in chance.items():
         g.set_state(groups["chance"][name])
+    if place.written == -math.inf:  # otherwise this process's own seconds are among them
+        place.watch.earlier = note["cost"]
     return note["history"]
 
 

@@ -36,9 +36,8 @@ def main() -> None:
         watch = Stopwatch()
         manifest = read_manifest(flags.data)
         device = prepare(settings.device, settings.threads)
-        saved = checkpoint.Place(
-            results.checkpoint(run), checkpoint.fingerprint(run, settings, manifest)
-        )
+        fingerprint = checkpoint.fingerprint(run, settings, manifest)
+        saved = checkpoint.Place(results.checkpoint(run), fingerprint, watch)
         training, validation = training_images(flags.data, settings.validation)
         about = {"run": vars(run), "train": vars(settings), "data": manifest}
         try:

@@ -13,7 +13,6 @@ from snakemake.api import SnakemakeApi
 from snakemake.settings.types import OutputSettings, Quietness, ResourceSettings
 
 from conftest import ROOT, a_copy, run_in, stage_command
-from vaepipe import weights
 
 # Snakemake checks the params while it reads the Snakefile, so DVC alone has a stage for it.
 CHECKED = "results/params.checked"
@@ -173,18 +172,3 @@ def test_a_killed_driver_leaves_the_run_to_one_process(smoke_tree, tmp_path):
     assert done.returncode == 1
     assert "4711" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_a_run_whose_loss_is_not_finite_is_a_result_too(smoke_tree, tmp_path):
-    """It is named, its last good weights are kept, and its metrics say that it failed."""
-    words = stage_command(
-        smoke_tree, "train", results=tmp_path / "results", learning_rate="1e9", activation="relu"
-    )
-    done = run_in(smoke_tree, *words)
-    assert done.returncode == 0, done.stderr
-    for part in ("model ae", "3 latents", "seed 0", "epoch 1", "step", "learning_rate"):
-        assert part in done.stderr
-    assert "Traceback" not in done.stderr
-    model, note = weights.load(tmp_path / "results/models/ae-z3-s0.safetensors")
-    assert "not finite" in note["failed"]
-    assert all(p.isfinite().all() for p in model.parameters())

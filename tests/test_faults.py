@@ -8,15 +8,17 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from subprocess import PIPE
 
+import pandas as pd
 import pytest
 
 from conftest import a_copy, environment_of, run_in, stage_command, with_site
-from vaepipe import params
+from vaepipe import params, weights
 from vaepipe.data.dataset import test_images as read_test_images
 from vaepipe.data.dataset import training_images
 from vaepipe.data.manifest import FILES, MANIFEST
 from vaepipe.errors import UserError
 from vaepipe.files import read_json
+from vaepipe.runs import Results, Run
 
 
 @pytest.fixture
@@ -221,6 +223,35 @@ def test_a_store_that_fails_costs_no_result(smoke_tree, tmp_path, fault, record)
     there = (read_json(t / "results/mlflow.json")["runs"] for t in (tree, smoke_tree))
     assert next(there) == next(there)
     record("MLflow databases locked, corrupt or of another version", 1)
+
+
+def test_a_run_whose_loss_is_not_finite_is_shown_and_the_others_are_compared(
+    smoke_tree, tmp_path, record
+):
+    """It says where, its last good weights are kept, and the page counts it as failed."""
+    tree = a_copy(smoke_tree, tmp_path / "tree")
+    results = Results(tree / "results")
+    run, *others = (Run(model, 3, 0) for model in ("ae", "vae", "cvae"))
+    words = stage_command(tree, "train", learning_rate="1e9", activation="relu")
+    done = run_in(tree, *words)
+    assert done.returncode == 0, done.stderr
+    for part in ("model ae", "3 latents", "seed 0", "epoch 1", "step", "learning_rate"):
+        assert part in done.stderr
+    assert "Traceback" not in done.stderr
+    model, note = weights.load(results.model(run))
+    assert "not finite" in note["failed"]
+    assert all(p.isfinite().all() for p in model.parameters())
+
+    for stage in ("evaluate", "compare", "figures", "report"):
+        done = run_in(tree, *stage_command(tree, stage))
+        assert done.returncode == 0, done.stderr
+    assert "ae-z3-s0 failed and is in no mean" in (tree / "results/report.html").read_text()
+    table, compared = (
+        pd.read_csv(p).set_index("model") for p in (results.metrics_table, results.comparison_table)
+    )
+    assert pd.isna(table.loc["ae", "reconstruction_cross_entropy"])
+    assert set(compared.index) == {other.model for other in others}
+    record("losses made not finite", 1)
 
 
 def test_short_memory_names_the_setting(smoke_tree, tmp_path, record):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
@@ -20,7 +20,7 @@ from vaepipe.files import read_json
 from vaepipe.metrics import HEADLINE, METRICS
 from vaepipe.params import Figures, Matrix
 from vaepipe.provenance import git_state, processor, versions
-from vaepipe.report import embed, numbers, origin
+from vaepipe.report import embed, numbers, origin, templates
 from vaepipe.report.explorer import explorer
 from vaepipe.runs import Results, runs_of
 
@@ -86,13 +86,7 @@ def _source(name: str) -> str:
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("vaepipe.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates.environment()
     environment.filters |= {
         "number": numbers.number,
         "typeset": numbers.typeset,

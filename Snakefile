@@ -59,6 +59,7 @@ TABLES = [
     "results/protocol.json",
 ]
 SUMMARY = "results/summary.json"
+TRIED = "docs/reliability.json"
 CURVES = "results/curves.csv"
 FIGURES = [f"results/figures/{name}.png" for name in NAMES]
 VECTORS = [f"results/figures/{name}.svg" for name in NAMES]
@@ -271,6 +272,7 @@ rule report:
         TABLES,
         VECTORS,
         "results/mlflow.json",
+        TRIED,
     output:
         captioned("results/report.html", "page", "Report"),
     params:
@@ -278,7 +280,8 @@ rule report:
         figures=flags("figures"),
     shell:
         "python workflow/scripts/report.py {params.matrix} {params.figures}"
-        f" --data {DATA} --results results --captions workflow/report --out {{output}}"
+        f" --data {DATA} --results results --captions workflow/report --tried {TRIED}"
+        " --out {output}"
 
 
 rule publish:

@@ -1,7 +1,6 @@
 """What several test files share."""
 
 import fcntl
-import json
 import os
 import shlex
 import shutil
@@ -13,7 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tried import with_table
 from vaepipe.data.sources import fetch
+from vaepipe.files import write_json
+from vaepipe.provenance import versions
 
 ROOT = Path(__file__).parents[1]
 AUTHOR = ["-c", "user.name=a test", "-c", "user.email=test@example.org"]
@@ -32,12 +34,16 @@ def mnist_folder() -> Path:
 
 # How often the tests of reliability try: 1 in `make test`, more in `make reliability`.
 STRENGTH = int(os.environ.get("VAEPIPE_STRENGTH", "1"))
+RECORD = os.environ.get("VAEPIPE_RECORD")
 TRIED: Counter[str] = Counter()
 
 
 @pytest.fixture
 def record():
-    """Count what a test tried: `record("kills", 3)`; see `pytest_sessionfinish`."""
+    """Count what a test tried: `record("kills", 3)`; see `pytest_sessionfinish`.
+
+    `make reliability` runs the tests that use this, and no others.
+    """
 
     def add(what: str, times: int) -> None:
         TRIED[what] += times
@@ -45,10 +51,20 @@ def record():
     return add
 
 
-def pytest_sessionfinish():
-    """Write what was tried to the file that VAEPIPE_RECORD names, for docs and report."""
-    if path := os.environ.get("VAEPIPE_RECORD"):
-        Path(path).write_text(json.dumps(TRIED, indent=2, sort_keys=True) + "\n")
+def pytest_collection_modifyitems(config, items):
+    if RECORD:
+        others = [item for item in items if "record" not in item.fixturenames]
+        items[:] = [item for item in items if item not in others]
+        config.hook.pytest_deselected(items=others)
+
+
+def pytest_sessionfinish(exitstatus):
+    """When all passed, write what was tried for the report, and as a table for the docs."""
+    if RECORD and TRIED and exitstatus == 0:
+        tried = {"strength": STRENGTH, "tried": TRIED, "versions": versions()}
+        write_json(ROOT / RECORD, tried)
+        page = (ROOT / RECORD).with_suffix(".md")
+        page.write_text(with_table(page.read_text(), tried))
 
 
 def copied_tree(folder: Path, mnist: Path) -> Path:

@@ -159,7 +159,7 @@ def test_dvc_runs_the_same_graph_and_then_nothing(dvc_tree, tmp_path):
     assert "figures" in ran
 
 
-def test_a_killed_driver_leaves_the_run_to_one_process(smoke_tree, tmp_path):
+def test_a_killed_driver_leaves_the_run_to_one_process(smoke_tree, tmp_path, record):
     """A second training of a run that is being trained is refused, and says by whom."""
     lock = tmp_path / "results/checkpoints/ae-z3-s0.lock"
     lock.parent.mkdir(parents=True)
@@ -172,3 +172,4 @@ def test_a_killed_driver_leaves_the_run_to_one_process(smoke_tree, tmp_path):
     assert done.returncode == 1
     assert "4711" in done.stderr
     assert "Traceback" not in done.stderr
+    record("second trainings of a run that is being trained", 1)

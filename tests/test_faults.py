@@ -56,12 +56,13 @@ def test_damaged_data_are_named_and_never_read(data, damage, file, record):
     record("data files damaged", 1)
 
 
-def test_a_forged_manifest_does_not_help(data):
+def test_a_forged_manifest_does_not_help(data, record):
     flip(data / FILES[0])
     manifest = data / MANIFEST
     manifest.write_text(manifest.read_text().replace("ba891046", "00000000"))
     with pytest.raises(UserError, match=MANIFEST):
         both_parts(data)
+    record("data files damaged", 1)
 
 
 def refused(done: subprocess.CompletedProcess) -> str:
@@ -94,8 +95,19 @@ mount -o remount,size=100m results
 READ_ONLY = 'mount --bind results results; mount -o remount,bind,ro results; "$@"'
 
 
-@pytest.mark.parametrize("stage", ["train", "evaluate", "compare", "figures", "track", "report"])
-def test_a_full_disk_loses_nothing(smoke_tree, tmp_path, stage, record):
+@pytest.mark.parametrize(
+    ("stage", "room", "refused"),
+    [
+        ("train", 20_000, "results/checkpoints"),
+        ("train", 1_500_000, "results/models"),  # enough for a checkpoint
+        ("evaluate", 0, "results/metrics"),
+        ("compare", 0, "results/metrics.csv"),
+        ("figures", 20_000, "results/figures"),
+        ("track", 20_000, "results/mlflow.db"),
+        ("report", 20_000, "results/report.html"),
+    ],
+)
+def test_a_full_disk_loses_nothing(smoke_tree, tmp_path, stage, room, refused, record):
     """The stage's outputs are taken away, there is no room for them, and then there is."""
     tree = Path(shutil.copytree(smoke_tree, tmp_path / "tree", symlinks=True))
     words = stage_command(tree, stage)
@@ -111,7 +123,6 @@ def test_a_full_disk_loses_nothing(smoke_tree, tmp_path, stage, record):
     for name in gone:
         path = tree / "results" / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    room = {"compare": 0, "evaluate": 0}.get(stage, 20_000)
     done = subprocess.run(
         [*NAMESPACE, FULL, "sh", str(tmp_path / "aside"), str(room), *words],
         cwd=tree,
@@ -123,13 +134,14 @@ def test_a_full_disk_loses_nothing(smoke_tree, tmp_path, stage, record):
     assert not first.startswith("0"), done.stdout + done.stderr
     assert "Traceback" not in done.stderr, done.stderr
     assert "No space left" in done.stderr or "full" in done.stderr, done.stderr
+    assert refused in done.stderr
     assert "then 0" in done.stdout, done.stdout + done.stderr
     for path in before:
         name = path.relative_to(tree)
         # MLflow's store is no file of ours: half-filled, it is filled by the rerun.
         if name.parts[1] in gone and not name.parts[1].startswith(("mlflow.db", "mlartifacts")):
             assert str(name) not in first.split(), f"{name} is there without room for it"
-    record("full disk", 1)
+    record("disks full", 1)
 
 
 def test_read_only_results_are_named(smoke_tree, record):
@@ -144,7 +156,7 @@ def test_read_only_results_are_named(smoke_tree, record):
     text = refused(done)
     assert "results/metrics.csv" in text
     assert "Read-only" in text
-    record("read-only results", 1)
+    record("read-only folders", 1)
 
 
 # Run by the Python of every process: one that trains takes a data file away as it ends.

@@ -97,7 +97,7 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_bits(
     assert outputs(tmp_path / "cut") == outputs(tmp_path / "whole")
     assert not list((tmp_path / "cut").rglob(".*"))
     for where, times in killed.items():
-        record(f"training killed (SIGKILL) {where}", times)
+        record(f"trainings killed (SIGKILL) {where}", times)
 
 
 def test_a_killed_driver_is_followed_by_one_that_finishes(smoke_tree, tmp_path, record):
@@ -114,7 +114,7 @@ def test_a_killed_driver_is_followed_by_one_that_finishes(smoke_tree, tmp_path, 
         time.sleep(delay)
         driver.kill()
         driver.wait()
-        record("driver killed (SIGKILL)", 1)
+        record("drivers killed (SIGKILL)", 1)
         refused = run_in(tree, *words)
         if refused.returncode == 0:
             break

@@ -39,12 +39,19 @@ OF_CONDITIONAL = ("digit_grid",)
 
 
 def render(
-    matrix: Matrix, figures: Figures, data: Path, results: Results, captions: Path, out: Path
+    matrix: Matrix,
+    figures: Figures,
+    data: Path,
+    results: Results,
+    captions: Path,
+    tried: Path,
+    out: Path,
 ) -> str:
     """The whole page as HTML.
 
     Args:
         captions: folder of the figures' captions, a text each.
+        tried: what the tests of reliability tried, as `make reliability` wrote it.
         out: where the page will lie, for its link to the documentation.
     """
     inputs = read_inputs(matrix, figures, data, results)
@@ -68,6 +75,7 @@ def render(
         points=min(figures.points, len(inputs.test.labels)),
         side=SIDE,
         kl_page=os.path.relpath("docs/kl.md", out.parent),
+        reliability=read_json(tried),
         protocol=protocol,
         data=manifest,
         data_set=DATA_SETS[manifest["data_set"]].torchvision,

@@ -63,9 +63,10 @@ verify: $(READY)  ## run one run of each model again and compare it, bit for bit
 	vaepipe verify
 
 # Runs the tests that count what they try, and writes docs/reliability.json and the table in the page.
+STRENGTH ?= 10
 reliability: $(READY)  ## faults, kills and made-up params at ten times the strength of the tests
-	VAEPIPE_STRENGTH=10 VAEPIPE_RECORD=docs/reliability.json \
-	    python -m pytest
+	VAEPIPE_STRENGTH=$(STRENGTH) VAEPIPE_RECORD=docs/reliability.json \
+	    python -m pytest --numprocesses 2 --dist loadfile
 
 test: $(READY)  ## run all tests
 	python -m pytest --numprocesses 2 --dist loadfile

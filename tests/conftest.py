@@ -58,9 +58,17 @@ def pytest_collection_modifyitems(config, items):
         config.hook.pytest_deselected(items=others)
 
 
-def pytest_sessionfinish(exitstatus):
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Add up what the processes of pytest-xdist tried."""
+    TRIED.update(getattr(node, "workeroutput", {}).get("tried", {}))
+
+
+def pytest_sessionfinish(session, exitstatus):
     """When all passed, write what was tried for the report, and as a table for the docs."""
-    if RECORD and TRIED and exitstatus == 0:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tried"] = dict(TRIED)
+    elif RECORD and TRIED and exitstatus == 0:
         tried = {"strength": STRENGTH, "tried": TRIED, "versions": versions()}
         write_json(ROOT / RECORD, tried)
         page = (ROOT / RECORD).with_suffix(".md")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import a_copy, git, run_in, stage_command, with_site
+from conftest import ROOT, a_copy, git, run_in, stage_command, with_site
 from vaepipe.files import read_json
 
 MODEL, HISTORY = "models/ae-z3-s0.safetensors", "history/ae-z3-s0.csv"
@@ -48,6 +48,14 @@ def test_surroundings_do_not_change_bits(smoke_tree, tmp_path, environment, reco
     assert done.returncode == 0, done.stderr
     assert_same(tmp_path / "results", smoke_tree)
     record("time zone, locale, hash seed or HOME changed", 1)
+
+
+def test_threads_and_algorithms_are_not_left_to_the_surroundings():
+    """Another number of threads may give other bits, or may not: so it is looked at itself."""
+    code = "import torch; from vaepipe.devices import prepare; prepare('cpu', 1);"
+    code += "print(torch.get_num_threads(), torch.are_deterministic_algorithms_enabled())"
+    done = run_in(ROOT, sys.executable, "-c", code, OMP_NUM_THREADS="2", MKL_NUM_THREADS="2")
+    assert done.stdout.split() == ["1", "True"], done.stderr
 
 
 def test_snakemake_starts_where_home_can_not_be_written(smoke_tree):

@@ -1,12 +1,18 @@
 """Checkpoints: how often they are written, and what they know of the time that a run took."""
 
 import random
+import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
-from vaepipe import checkpoint
+from conftest import ROOT
+from vaepipe import checkpoint, params
+from vaepipe.files import read_yaml
 from vaepipe.provenance import Stopwatch
+from vaepipe.runs import Run
 
 
 @pytest.fixture
@@ -81,6 +87,26 @@ def test_the_seconds_of_all_processes_are_added_up(saved, clock):
     other = checkpoint.Place(first.path, "two")
     load(other)
     assert other.watch.read()["seconds"] == 0
+
+
+def test_a_fingerprint_is_of_run_settings_data_code_and_version(tmp_path, monkeypatch):
+    settings = params.check(read_yaml(ROOT / "params.yaml")).train
+    run, data = Run("vae", 3, 0), {"files": {"a": "0" * 64}}
+    found = {
+        checkpoint.fingerprint(run, settings, data),
+        checkpoint.fingerprint(replace(run, seed=1), settings, data),
+        checkpoint.fingerprint(run, replace(settings, epochs=settings.epochs + 1), data),
+        checkpoint.fingerprint(run, settings, {"files": {"a": "1" * 64}}),
+    }
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint.torch, "__version__", "1.2.3")
+        found.add(checkpoint.fingerprint(run, settings, data))
+    package = shutil.copytree(Path(checkpoint.__file__).parent, tmp_path / "vaepipe")
+    monkeypatch.setattr(checkpoint, "__file__", str(package / "checkpoint.py"))
+    assert checkpoint.fingerprint(run, settings, data) in found
+    (package / "models" / "mlp.py").write_text("another network\n")
+    found.add(checkpoint.fingerprint(run, settings, data))
+    assert len(found) == 6
 
 
 def test_the_peak_is_that_of_the_largest_process():

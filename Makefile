@@ -6,11 +6,12 @@ READY := $(VENV)/.ready
 PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
 # uv made requirements.lock: `make lock` makes it anew from the ranges in pyproject.toml.
 UV_VERSION := 0.13.9
+PIP_AUDIT_VERSION := 2.10.1
 # As if the environment were activated.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report repro smoke track ui to-dvc to-snakemake pull diff dag verify reliability bench growth test lint lock clean
+.PHONY: help setup report repro smoke track ui to-dvc to-snakemake pull diff dag verify reliability bench growth test lint lock audit clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,9 +62,11 @@ ui: $(READY)  ## MLflow's UI on the loopback address, with links to the comparis
 verify: $(READY)  ## run one run of each model again and compare it, bit for bit, with the results
 	vaepipe verify
 
+# Runs the tests that count what they try, and writes docs/reliability.json and the table in the page.
+STRENGTH ?= 10
 reliability: $(READY)  ## faults, kills and made-up params at ten times the strength of the tests
-	VAEPIPE_STRENGTH=10 VAEPIPE_RECORD=docs/reliability.json \
-	    python -m pytest tests/test_resume.py tests/test_faults.py tests/test_fuzz.py
+	VAEPIPE_STRENGTH=$(STRENGTH) VAEPIPE_RECORD=docs/reliability.json \
+	    python -m pytest --numprocesses 2 --dist loadfile
 
 # The peer that it is measured against, beside the versions of the lock.
 $(VENV)/.bench: $(READY)
@@ -89,6 +92,13 @@ lock: $(READY)  ## resolve the ranges of pyproject.toml to requirements.lock ane
 	@# What only a CUDA build of torch needs is left out: torch pins it, and a CPU build does without.
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --quiet \
 	    --no-annotate --no-header | grep -vE '^(nvidia-|cuda-|triton)' > requirements.lock
+
+# In an environment of its own: it is no part of what it looks at. --strict: a package that could
+# not be looked up is a failure, and not one without advisories.
+audit:  ## check requirements.lock for known advisories; needs the network
+	$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/pip --disable-pip-version-check --quiet install pip-audit==$(PIP_AUDIT_VERSION)
+	$(VENV)/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement requirements.lock
 
 clean:  ## remove all results, but neither data nor .venv
 	rm -rf results .snakemake

@@ -1,3 +1,4 @@
+import sys
 from glob import glob
 from pathlib import Path
 from shlex import join
@@ -11,7 +12,7 @@ from vaepipe.data.manifest import FILES, MANIFEST
 from vaepipe.drivers import keep_dvc_out
 from vaepipe.errors import UserError
 from vaepipe.figures import NAMES
-from vaepipe.files import read_yaml
+from vaepipe.files import read_yaml, undo_future_dates
 from vaepipe.runs import runs_of
 
 min_version("9.10")
@@ -21,6 +22,15 @@ try:
     read_yaml(Path("params.yaml"))
 except UserError as error:
     raise WorkflowError(str(error)) from None
+
+# Snakemake deletes what a job wrote if an input has a later date than now.
+if workflow.is_main_process:
+    if ahead := undo_future_dates(map(Path, ("data", "results", "src", "workflow"))):
+        print(
+            f"vaepipe: {len(ahead)} files, such as {ahead[0]}, are dated later than now: the clock"
+            " was set back, or was ahead when they were written. They are dated anew",
+            file=sys.stderr,
+        )
 
 
 # Runs in MLflow say which driver made them.
@@ -51,6 +61,7 @@ TABLES = [
     "results/protocol.json",
 ]
 SUMMARY = "results/summary.json"
+TRIED = "docs/reliability.json"
 CURVES = "results/curves.csv"
 FIGURES = [f"results/figures/{name}.png" for name in NAMES]
 VECTORS = [f"results/figures/{name}.svg" for name in NAMES]
@@ -274,6 +285,7 @@ rule report:
         TABLES,
         VECTORS,
         "results/mlflow.json",
+        TRIED,
     output:
         captioned("results/report.html", "page", "Report"),
     params:
@@ -281,7 +293,8 @@ rule report:
         figures=flags("figures"),
     shell:
         "python workflow/scripts/report.py {params.matrix} {params.figures}"
-        f" --data {DATA} --results results --captions workflow/report --out {{output}}"
+        f" --data {DATA} --results results --captions workflow/report --tried {TRIED}"
+        " --out {output}"
 
 
 rule publish:

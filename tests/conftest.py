@@ -1,7 +1,6 @@
 """What several test files share."""
 
 import fcntl
-import json
 import os
 import shlex
 import shutil
@@ -13,7 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tried import with_table
 from vaepipe.data.sources import fetch
+from vaepipe.files import write_json
+from vaepipe.provenance import versions
 
 ROOT = Path(__file__).parents[1]
 AUTHOR = ["-c", "user.name=a test", "-c", "user.email=test@example.org"]
@@ -32,12 +34,16 @@ def mnist_folder() -> Path:
 
 # How often the tests of reliability try: 1 in `make test`, more in `make reliability`.
 STRENGTH = int(os.environ.get("VAEPIPE_STRENGTH", "1"))
+RECORD = os.environ.get("VAEPIPE_RECORD")
 TRIED: Counter[str] = Counter()
 
 
 @pytest.fixture
 def record():
-    """Count what a test tried: `record("kills", 3)`; see `pytest_sessionfinish`."""
+    """Count what a test tried: `record("kills", 3)`; see `pytest_sessionfinish`.
+
+    `make reliability` runs the tests that use this, and no others.
+    """
 
     def add(what: str, times: int) -> None:
         TRIED[what] += times
@@ -45,10 +51,28 @@ def record():
     return add
 
 
-def pytest_sessionfinish():
-    """Write what was tried to the file that VAEPIPE_RECORD names, for docs and report."""
-    if path := os.environ.get("VAEPIPE_RECORD"):
-        Path(path).write_text(json.dumps(TRIED, indent=2, sort_keys=True) + "\n")
+def pytest_collection_modifyitems(config, items):
+    if RECORD:
+        others = [item for item in items if "record" not in item.fixturenames]
+        items[:] = [item for item in items if item not in others]
+        config.hook.pytest_deselected(items=others)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Add up what the processes of pytest-xdist tried."""
+    TRIED.update(getattr(node, "workeroutput", {}).get("tried", {}))
+
+
+def pytest_sessionfinish(session, exitstatus):
+    """When all passed, write what was tried for the report, and as a table for the docs."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tried"] = dict(TRIED)
+    elif RECORD and TRIED and exitstatus == 0:
+        tried = {"strength": STRENGTH, "tried": TRIED, "versions": versions()}
+        write_json(ROOT / RECORD, tried)
+        page = (ROOT / RECORD).with_suffix(".md")
+        page.write_text(with_table(page.read_text(), tried))
 
 
 def copied_tree(folder: Path, mnist: Path) -> Path:
@@ -96,6 +120,13 @@ def run_in(tree: Path, *words: str, **environment: str) -> subprocess.CompletedP
 PLANS: dict[str, str] = {}
 
 
+def with_site(folder: Path, code: str, tree: Path) -> dict[str, str]:
+    """An environment in which every Python process of the tree runs the code as it starts."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(code)
+    return {"PYTHONPATH": f"{tree / 'src'}:{folder}"}
+
+
 def stage_command(tree: Path, script: str, **changed: object) -> list[str]:
     """The command of a stage's first job as Snakemake would run it, with some flags changed."""
     params = (tree / "params.yaml").read_text()
@@ -118,7 +149,7 @@ def smoke_tree(tmp_path_factory, mnist_folder) -> Path:
     on a copy.
     """
     tree = copied_tree(tmp_path_factory.mktemp("snake") / "smoke trée", mnist_folder)
-    done = run_in(tree, "snakemake", "--cores", "2")
+    done = run_in(tree, "snakemake", "--cores", "4")
     assert done.returncode == 0, done.stdout + done.stderr
     return tree
 

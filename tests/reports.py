@@ -80,5 +80,6 @@ def made_page(matrix: Matrix, figures: Figures, data: Path, results: Results) ->
     draw_all(read(matrix, figures, data, results))
     out = results.folder / "report.html"
     captions = ROOT / "workflow" / "report"
-    write_text(out, render(matrix, figures, data, results, captions, out))
+    tried = ROOT / "docs" / "reliability.json"
+    write_text(out, render(matrix, figures, data, results, captions, tried, out))
     return out

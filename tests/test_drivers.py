@@ -162,7 +162,7 @@ def test_dvc_runs_the_same_graph_and_then_nothing(dvc_tree, tmp_path):
     assert "figures" in ran
 
 
-def test_a_killed_driver_leaves_the_run_to_one_process(smoke_tree, tmp_path):
+def test_a_killed_driver_leaves_the_run_to_one_process(smoke_tree, tmp_path, record):
     """A second training of a run that is being trained is refused, and says by whom."""
     lock = tmp_path / "results/checkpoints/ae-z3-s0.lock"
     lock.parent.mkdir(parents=True)
@@ -175,21 +175,7 @@ def test_a_killed_driver_leaves_the_run_to_one_process(smoke_tree, tmp_path):
     assert done.returncode == 1
     assert "4711" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_a_run_whose_loss_is_not_finite_is_a_result_too(smoke_tree, tmp_path):
-    """It is named, its last good weights are kept, and its metrics say that it failed."""
-    words = stage_command(
-        smoke_tree, "train", results=tmp_path / "results", learning_rate="1e9", activation="relu"
-    )
-    done = run_in(smoke_tree, *words)
-    assert done.returncode == 0, done.stderr
-    for part in ("model ae", "3 latents", "seed 0", "epoch 1", "step", "learning_rate"):
-        assert part in done.stderr
-    assert "Traceback" not in done.stderr
-    model, note = weights.load(tmp_path / "results/models/ae-z3-s0.safetensors")
-    assert "not finite" in note["failed"]
-    assert all(p.isfinite().all() for p in model.parameters())
+    record("second trainings of a run that is being trained", 1)
 
 
 def test_of_seeds_at_once_those_that_fail_are_named_one_by_one(smoke_tree, tmp_path):

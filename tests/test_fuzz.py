@@ -15,6 +15,7 @@ from vaepipe.runs import runs_of
 DEFAULT = yaml.safe_load((ROOT / "params.yaml").read_text())
 KEYS = [(section, key) for section, values in DEFAULT.items() for key in values]
 EXAMPLES = 500 * STRENGTH
+FILES = "params files made up"  # as what each of them is counted
 
 leaves = st.one_of(
     st.none(),
@@ -61,7 +62,8 @@ def plan_or_message(whole: object) -> None:
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(changes)
-def test_changed_values(changed):
+def test_changed_values(record, changed):
+    record(FILES, 1)
     whole = copy.deepcopy(DEFAULT)
     for (section, key), value in changed:
         whole[section][key] = value
@@ -70,7 +72,8 @@ def test_changed_values(changed):
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.one_of(values, st.dictionaries(st.sampled_from([*DEFAULT, "x", 1, None]), values)))
-def test_other_forms(whole):
+def test_other_forms(record, whole):
+    record(FILES, 1)
     plan_or_message(whole)
 
 
@@ -113,7 +116,8 @@ yaml_pieces = st.sampled_from(
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.one_of(yaml_pieces, st.text(max_size=10)), st.integers(0, 10**6), st.booleans())
-def test_spoiled_files(tmp_path_factory, piece, place, instead):
+def test_spoiled_files(tmp_path_factory, record, piece, place, instead):
+    record(FILES, 1)
     path = tmp_path_factory.getbasetemp() / "params.yaml"
     path.write_text(spoiled(piece, place, instead), encoding="utf-8", errors="surrogatepass")
     message = message_of(read_yaml, path)
@@ -122,7 +126,3 @@ def test_spoiled_files(tmp_path_factory, piece, place, instead):
     else:
         assert "params.yaml" in message
     assert not (ROOT / "pwned").exists()
-
-
-def test_how_many_were_tried(record):
-    record("params files made up", 3 * EXAMPLES)

@@ -87,7 +87,7 @@ class Bomb:
         return exec, ("raise SystemExit('code ran')",)
 
 
-def test_what_is_no_model_of_this_project_is_refused(tmp_path):
+def test_what_is_no_model_of_this_project_is_refused(tmp_path, record):
     path = tmp_path / "model.safetensors"
     weights.save(path, made("vae"), {})
     whole = path.read_bytes()
@@ -100,6 +100,7 @@ def test_what_is_no_model_of_this_project_is_refused(tmp_path):
         path.write_bytes(content)
         with pytest.raises(UserError, match=r"model\.safetensors"):
             weights.load(path)
+        record("model files corrupt, of another architecture, or a pickle", 1)
     path.unlink()
     with pytest.raises(UserError, match=r"model\.safetensors"):
         weights.load(path)

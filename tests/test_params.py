@@ -114,9 +114,10 @@ def tree(tmp_path_factory, mnist_folder):
         ("epochs: 1", "epocs: 1", ["train.epocs", "unknown", "epochs"]),
         ("  epochs: 1", " epochs: [", ["params.yaml"]),
         ("name: mnist", "name: 'a; touch pwned'", ["data.name", "kmnist"]),
+        ("name: mnist", "name: !!python/object/apply:os.system ['touch pwned']", ["params.yaml"]),
     ],
 )
-def test_either_driver_refuses_before_any_work(tree, driver, old, new, said):
+def test_either_driver_refuses_before_any_work(tree, driver, old, new, said, record):
     good = (tree / "params.yaml").read_text()
     (tree / "params.yaml").write_text(good.replace(old, new))
     try:
@@ -129,3 +130,4 @@ def test_either_driver_refuses_before_any_work(tree, driver, old, new, said):
     assert "Traceback" not in text
     assert not (tree / "results/models").exists()
     assert not (tree / "pwned").exists()
+    record("bad params files given to a driver", 1)

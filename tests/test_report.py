@@ -286,6 +286,8 @@ def test_where_it_came_from(smoke_tree):
     note = weights.read_note(smoke_tree / "results/models/vae-z3-s0.safetensors")
     assert f"train.learning_rate{note['train']['learning_rate']}" in re.sub(r"\s", "", text)
     assert "snakemake --cores 4" in text
+    for what, times in read_json(ROOT / "docs/reliability.json")["tried"].items():
+        assert f"{what}{times:,}" in text
 
 
 @pytest.mark.parametrize("clean", [True, False])
@@ -298,6 +300,7 @@ def test_a_page_from_an_unclean_tree_says_so_at_its_top(folder, mnist_folder, mo
         mnist_folder,
         results,
         ROOT / "workflow/report",
+        ROOT / "docs/reliability.json",
         results.folder / "report.html",
     )
     assert ('id="unclean"' in page) is not clean

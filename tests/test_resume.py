@@ -1,5 +1,6 @@
 """A run that is killed goes on and ends with the same bits, wherever it was killed."""
 
+import json
 import random
 import shutil
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import time
 
 import pytest
+from safetensors import safe_open
 
 from conftest import STRENGTH, environment_of, run_in, stage_command
 
@@ -27,6 +29,7 @@ def replace(*words, **named):
 os.replace = replace
 """
 KILLS = 4 * STRENGTH
+EPOCHS = 6
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +37,7 @@ def command(smoke_tree):
     """Trains one run for a few seconds; the results folder is put in its place by the tests."""
 
     def with_results(folder):
-        words = stage_command(smoke_tree, "train", results=folder, epochs="6")
+        words = stage_command(smoke_tree, "train", results=folder, epochs=EPOCHS)
         words[words.index("ae")] = "vae"
         return words
 
@@ -44,6 +47,14 @@ def command(smoke_tree):
 def outputs(folder) -> dict[str, bytes]:
     names = ("models/vae-z3-s0.safetensors", "history/vae-z3-s0.csv")
     return {name: (folder / name).read_bytes() for name in names}
+
+
+def epochs_done(checkpoint) -> int:
+    """How many epochs a checkpoint holds; none if it is not there."""
+    if not checkpoint.exists():
+        return 0
+    with safe_open(checkpoint, framework="pt") as file:
+        return len(json.loads(file.metadata()["vaepipe"])["history"])
 
 
 def killed_by(words, tree, environment, seconds: float | None) -> tuple[bool, float]:
@@ -79,7 +90,9 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_bits(
     killed = {"at a random moment": 0, "while writing": 0}
     # A moment or a write that comes after the run's end kills nothing: draw again, among moments
     # of the shortest run seen, because a run that goes on from a checkpoint has less left to do.
-    while sum(killed.values()) < KILLS:
+    # The last kill has to leave a checkpoint with epochs left to do, to see that they are the same.
+    checkpoint = tmp_path / "cut/checkpoints/vae-z3-s0.safetensors"
+    while sum(killed.values()) < KILLS or epochs_done(checkpoint) not in range(1, EPOCHS):
         environment = environment_of(smoke_tree)
         if killed["at a random moment"] > killed["while writing"]:
             environment["PYTHONPATH"] += f":{site}"
@@ -92,12 +105,15 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_bits(
             hit, took = killed_by(words, smoke_tree, environment, moment)
             killed["at a random moment"] += hit
             seconds = seconds if hit else min(seconds, took)
+        assert hit or outputs(tmp_path / "cut") == outputs(tmp_path / "whole")
     last = run_in(smoke_tree, *words)
     assert last.returncode == 0, last.stderr
+    assert f"epoch {EPOCHS} of {EPOCHS}" in last.stderr
+    assert "epoch 1 of" not in last.stderr
     assert outputs(tmp_path / "cut") == outputs(tmp_path / "whole")
     assert not list((tmp_path / "cut").rglob(".*"))
     for where, times in killed.items():
-        record(f"training killed (SIGKILL) {where}", times)
+        record(f"trainings killed (SIGKILL) {where}", times)
 
 
 def test_a_killed_driver_is_followed_by_one_that_finishes(smoke_tree, tmp_path, record):
@@ -114,7 +130,7 @@ def test_a_killed_driver_is_followed_by_one_that_finishes(smoke_tree, tmp_path, 
         time.sleep(delay)
         driver.kill()
         driver.wait()
-        record("driver killed (SIGKILL)", 1)
+        record("drivers killed (SIGKILL)", 1)
         refused = run_in(tree, *words)
         if refused.returncode == 0:
             break

@@ -18,7 +18,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("source", HOSTILE)
-def test_no_shell_is_built_from_a_setting(smoke_tree, tmp_path, source):
+def test_no_shell_is_built_from_a_setting(smoke_tree, tmp_path, source, record):
     """A folder of that name is asked for its files, by Snakemake and by the command DVC builds."""
     tree = a_copy(smoke_tree, tmp_path / "tree")
     for file in (tree / "data/mnist").iterdir():
@@ -29,10 +29,11 @@ def test_no_shell_is_built_from_a_setting(smoke_tree, tmp_path, source):
     assert done.returncode != 0
     assert source in text
     assert not (tree / "pwned").exists()
+    record("hostile settings on their way to a shell", 1)
 
 
 @pytest.mark.parametrize("source", HOSTILE)
-def test_dvc_quotes_settings_as_the_snakefile_does(smoke_tree, tmp_path, source):
+def test_dvc_quotes_settings_as_the_snakefile_does(smoke_tree, tmp_path, source, record):
     tree = a_copy(smoke_tree, tmp_path / "tree")
     params = yaml.safe_load((tree / "params.yaml").read_text())
     params["data"]["source"] = source
@@ -41,3 +42,4 @@ def test_dvc_quotes_settings_as_the_snakefile_does(smoke_tree, tmp_path, source)
         command = next(stage.cmd for stage in repo.index.stages if "download.py" in stage.cmd)
     words = shlex.split(command)
     assert words[words.index("--source") + 1] == source
+    record("hostile settings on their way to a shell", 1)

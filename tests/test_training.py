@@ -128,7 +128,7 @@ def test_a_run_goes_on_where_it_stopped(name, images, tmp_path):
     assert history == history_resumed
 
 
-def test_a_checkpoint_that_does_not_fit_is_set_aside(images, tmp_path, capsys):
+def test_a_checkpoint_that_does_not_fit_is_set_aside(images, tmp_path, capsys, record):
     run = Run("vae", 3, 0)
     trained(run, images, tmp_path)
     settings = replace(SETTINGS, learning_rate=0.001)
@@ -140,6 +140,7 @@ def test_a_checkpoint_that_does_not_fit_is_set_aside(images, tmp_path, capsys):
     (tmp_path / "vae-z3-s0.safetensors").write_bytes(b"half a file")
     trained(run, images, tmp_path, settings)
     assert "can't be read" in capsys.readouterr().err
+    record("checkpoints that do not fit or can't be read", 2)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_state(

@@ -15,10 +15,11 @@ def only_vae(smoke_tree, folder):
     return tree
 
 
-def test_the_same_bits_are_said_to_be_the_same(smoke_tree, tmp_path):
+def test_the_same_bits_are_said_to_be_the_same(smoke_tree, tmp_path, record):
     done = run_in(only_vae(smoke_tree, tmp_path / "tree"), "vaepipe", "verify")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["vae-z3-s0: the same bits"]
+    record("runs made again by vaepipe verify", 1)
 
 
 def test_other_results_are_said_to_differ_by_how_much(smoke_tree, tmp_path):
@@ -30,11 +31,17 @@ def test_other_results_are_said_to_differ_by_how_much(smoke_tree, tmp_path):
     digests = json.loads((tree / "results/digest.json").read_text())
     digests["files"]["results/metrics/vae-z3-s0.json"] = "0" * 64
     (tree / "results/digest.json").write_text(json.dumps(digests))
+    timing = json.loads((tree / "results/timing/vae-z3-s0.json").read_text())
+    timing["versions"]["torch"] = "1.2.3"
+    (tree / "results/timing/vae-z3-s0.json").write_text(json.dumps(timing))
     done = run_in(tree, "vaepipe", "verify")
     assert done.returncode == 1
     assert "metrics/vae-z3-s0.json differ" in done.stdout
     assert "neg_elbo" in done.stdout
     assert "2 standard errors" in done.stdout
+    assert "made with torch 1.2.3, now " in done.stdout
+    assert "made with numpy" not in done.stdout
+    assert "distortion" not in done.stdout
     assert "Traceback" not in done.stderr
 
 

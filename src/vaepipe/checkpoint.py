@@ -1,5 +1,10 @@
 """Checkpoints: all that a run needs to go on as if it had never stopped.
 
+A checkpoint is written between epochs. It holds the model, the optimiser (with its count of steps),
+the state of every generator, the history (a row per finished epoch, so that its length is the
+epoch), and the seconds spent so far. The schedule of the rate has no state: it is a function of the
+step.
+
 They are safetensors files, because a checkpoint is read back from disk and a pickle would be code.
 """
 
@@ -9,7 +14,7 @@ import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -19,6 +24,7 @@ from torch import Tensor
 
 from vaepipe.files import sha256, write_bytes
 from vaepipe.params import Train
+from vaepipe.provenance import Stopwatch
 from vaepipe.runs import Run
 
 SHARE = 0.02  # of the time, at most, that goes into checkpoints
@@ -26,10 +32,18 @@ SHARE = 0.02  # of the time, at most, that goes into checkpoints
 
 @dataclass
 class Place:
-    """Where a run's checkpoint lies, and the fingerprint of what it belongs to."""
+    """Where a run's checkpoint lies, what it belongs to, and when the next one may be written.
+
+    Attributes:
+        fingerprint: of all that the run depends on; a checkpoint with another is not gone on from.
+        watch: measures what the run costs, over all processes that trained it.
+        written: time of this process's last checkpoint, in seconds of `time.monotonic`.
+        cost: seconds that writing it took.
+    """
 
     path: Path
     fingerprint: str
+    watch: Stopwatch = field(default_factory=Stopwatch)
     written: float = -math.inf
     cost: float = 0.0
 
@@ -52,7 +66,7 @@ def save(
     chance: Sequence[Mapping[str, torch.Generator]],
     histories: list[list[dict]],
 ) -> None:
-    """Write a state of training, whole or not at all.
+    """Write a state of training and the seconds so far, whole or not at all.
 
     Args:
         tensors: parameters, moments and steps by name.
@@ -62,8 +76,8 @@ def save(
     begun = time.monotonic()
     states = {name: g.get_state() for name, g in _named(chance).items()}
     whole = {name: value.contiguous() for name, value in {**tensors, **states}.items()}
-    note = json.dumps({"fingerprint": place.fingerprint, "histories": histories})
-    write_bytes(place.path, to_bytes(whole, {"vaepipe": note}))
+    note = {"fingerprint": place.fingerprint, "histories": histories, "cost": place.watch.read()}
+    write_bytes(place.path, to_bytes(whole, {"vaepipe": json.dumps(note)}))
     place.written = time.monotonic()
     place.cost = place.written - begun
 
@@ -73,7 +87,7 @@ def load(
     tensors: Mapping[str, Tensor],
     chance: Sequence[Mapping[str, torch.Generator]],
 ) -> list[list[dict]]:
-    """Put the checkpoint's state into the tensors and generators that `save` was given.
+    """Put the checkpoint's state into what `save` was given, its cost into the watch.
 
     Returns:
         The histories up to the checkpoint: empty ones where there is none. One that can't be read
@@ -97,6 +111,8 @@ def load(
             value.copy_(saved[name])
     for name, g in _named(chance).items():
         g.set_state(saved[name])
+    if place.written == -math.inf:  # otherwise this process's own seconds are among them
+        place.watch.earlier = note["cost"]
     return note["histories"]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 from PIL import Image
 from scipy import stats
@@ -18,6 +18,7 @@ from scipy import stats
 from vaepipe.errors import UserError
 from vaepipe.figures import NAMES
 from vaepipe.metrics import METRICS
+from vaepipe.report import templates
 from vaepipe.versions import Version, earlier, git, read_version
 
 CODE = ("src", "workflow", "Snakefile", "dvc.yaml", "requirements.lock", "pyproject.toml")
@@ -231,13 +232,7 @@ def _small(png: bytes | None) -> str | None:
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("vaepipe.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates.environment()
     environment.filters |= {"shown": _shown, "small": _small}
     environment.globals |= {"mean": mean, "title": title, "sections": sections, "METRICS": METRICS}
     return environment

@@ -4,7 +4,8 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -76,15 +77,37 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def undo_future_dates(folders: Iterable[Path]) -> list[Path]:
+    """Date files that a clock which was ahead has dated later than now: to now, in their order.
+
+    Returns:
+        Those files, oldest first. Another user's can't be dated anew, and stay.
+    """
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    dated = [(path.stat().st_mtime_ns, path) for path in files]
+    ahead = [path for date, path in sorted(dated) if date > time.time_ns()]
+    with suppress(PermissionError):
+        for rank, path in enumerate(ahead):
+            path.touch()  # the file system's clock, which need not be this process's
+            date = path.stat().st_mtime_ns + 1000 * rank  # a tick would be one date for many
+            os.utime(path, ns=(date, date))
+    return ahead
+
+
 @contextmanager
 def locked(path: Path, meaning: str) -> Iterator[None]:
     """Hold a lock on `path` while the body runs; it ends with the process, however that ends.
 
     Raises:
-        UserError: another process holds it; the text says `meaning` and which process.
+        UserError: another process holds it; the text says `meaning` and which process. Or the
+            file can't be written, such as in another user's folder.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as file:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        opened = path.open("a+")
+    except OSError as error:
+        raise UserError(f"{path} can't be written: {error.strerror}") from error
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -18,13 +18,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the data set")
     parser.add_argument("--results", type=Path, required=True, help="folder of all results")
     parser.add_argument("--captions", type=Path, required=True, help="folder of the captions")
+    parser.add_argument("--tried", type=Path, required=True, help="counts of the tests of faults")
     parser.add_argument("--out", type=Path, required=True, help="where the page is written")
     flags = parser.parse_args()
     matrix = arguments.section(params.Matrix, flags)
     figures = arguments.section(params.Figures, flags)
     prepare("cpu", threads=1)
     results = Results(flags.results)
-    page = render(matrix, figures, flags.data, results, flags.captions, flags.out)
+    page = render(matrix, figures, flags.data, results, flags.captions, flags.tried, flags.out)
     write_text(flags.out, page)
 
 

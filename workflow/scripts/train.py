@@ -49,7 +49,7 @@ class Job:
         manifest = read_manifest(self.data)
         device = prepare(settings.device, settings.threads)
         fingerprint = checkpoint.fingerprint(runs, settings, manifest)
-        saved = checkpoint.Place(results.checkpoint(*runs), fingerprint)
+        saved = checkpoint.Place(results.checkpoint(*runs), fingerprint, watch)
         images = training_images(self.data, settings.validation)
         abouts = [{"run": vars(r), "train": vars(settings), "data": manifest} for r in runs]
         failed = False

@@ -167,7 +167,8 @@ def curves(inputs: Inputs) -> Figure:
             _band(axis, [inputs.histories[r] for r in runs], colour(model, models))
         axis.set(title=f"{dim} latents", xlabel="epoch")
         axis.xaxis.get_major_locator().set_params(integer=True)
-    axes[0][0].set_ylabel("loss, per image")
+    squared = any("train_squared_error" in table for table in inputs.histories.values())
+    axes[0][0].set_ylabel(f"loss, {'squared error' if squared else 'nats'} per image")
     handles = _model_lines(inputs)
     handles += [
         Line2D([], [], color="#777c85", ls=line, label=part)
@@ -178,7 +179,8 @@ def curves(inputs: Inputs) -> Figure:
 
 
 def _band(axis: Axes, histories: list[pd.DataFrame], shade: str) -> None:
-    table = pd.concat(histories).groupby("epoch")
+    # A run that failed in its first epoch has no row to tell that its columns hold numbers.
+    table = pd.concat(histories).astype(float).groupby("epoch")
     for part, line in (("train", "--"), ("validation", "-")):
         loss = table[f"{part}_loss"].agg(["mean", "min", "max"])
         mark = "." if len(loss) < 20 else ""

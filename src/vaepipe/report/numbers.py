@@ -16,7 +16,7 @@ LABEL_NATS = math.log(10)
 GIVEN_LABEL = ("neg_elbo", "nll")  # what a conditional model has for log p(x|y), not log p(x)
 # What the verdict may be about, in this order, and how it is called there.
 VERDICT = {
-    "nll_marginal": "negative log-likelihood",
+    "nll_marginal": "negative log-likelihood without the label",
     "reconstruction_cross_entropy": "reconstruction cross-entropy",
     "frechet_distance": "Fréchet distance of samples to test images",
 }

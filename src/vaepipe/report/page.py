@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
@@ -20,7 +20,7 @@ from vaepipe.files import read_json
 from vaepipe.metrics import HEADLINE, METRICS
 from vaepipe.params import Figures, Matrix
 from vaepipe.provenance import git_state, processor, versions
-from vaepipe.report import embed, numbers, origin
+from vaepipe.report import embed, numbers, origin, templates
 from vaepipe.report.explorer import explorer
 from vaepipe.runs import Results, runs_of
 
@@ -39,12 +39,19 @@ OF_CONDITIONAL = ("digit_grid",)
 
 
 def render(
-    matrix: Matrix, figures: Figures, data: Path, results: Results, captions: Path, out: Path
+    matrix: Matrix,
+    figures: Figures,
+    data: Path,
+    results: Results,
+    captions: Path,
+    tried: Path,
+    out: Path,
 ) -> str:
     """The whole page as HTML.
 
     Args:
         captions: folder of the figures' captions, a text each.
+        tried: what the tests of reliability tried, as `make reliability` wrote it.
         out: where the page will lie, for its link to the documentation.
     """
     inputs = read_inputs(matrix, figures, data, results)
@@ -68,6 +75,7 @@ def render(
         points=min(figures.points, len(inputs.test.labels)),
         side=SIDE,
         kl_page=os.path.relpath("docs/kl.md", out.parent),
+        reliability=read_json(tried),
         protocol=protocol,
         data=manifest,
         data_set=DATA_SETS[manifest["data_set"]].torchvision,
@@ -86,13 +94,7 @@ def _source(name: str) -> str:
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("vaepipe.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates.environment()
     environment.filters |= {
         "number": numbers.number,
         "typeset": numbers.typeset,

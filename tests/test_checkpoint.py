@@ -1,0 +1,117 @@
+"""Checkpoints: how often they are written, and what they know of the time that a run took."""
+
+import random
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from conftest import ROOT
+from vaepipe import checkpoint, params
+from vaepipe.files import read_yaml
+from vaepipe.provenance import Stopwatch
+from vaepipe.runs import Run
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock of `checkpoint` and its stopwatches that only the test moves on."""
+    now = [1000.0]
+    for name in ("monotonic", "perf_counter", "process_time"):
+        monkeypatch.setattr(checkpoint.time, name, lambda: now[0])
+    return now
+
+
+@pytest.fixture
+def saved(tmp_path, clock, monkeypatch):
+    """A place, and how to write to it: a write takes as long as is asked for."""
+    place = checkpoint.Place(tmp_path / "checkpoint", "one")
+    tensors = {"weight": torch.zeros(2)}
+
+    def save(seconds: float, place: checkpoint.Place = place) -> None:
+        def slow(path, data):
+            clock[0] += seconds
+            path.write_bytes(data)
+
+        monkeypatch.setattr(checkpoint, "write_bytes", slow)
+        checkpoint.save(place, tensors, [{}], [[]])
+
+    def load(place: checkpoint.Place) -> None:
+        checkpoint.load(place, tensors, [{}])
+
+    return place, save, load
+
+
+@pytest.mark.parametrize("seconds", [0.01, 1.0, 30.0])
+def test_checkpoints_cost_a_fiftieth_of_the_time_and_are_not_rarer(saved, clock, seconds):
+    """Over many epochs of random length, and writes that take now less, now twice as long."""
+    place, save, _ = saved
+    begun, dice, waited, costs = clock[0], random.Random(0), 0.0, [0.0]
+    for _ in range(1000):
+        epoch = dice.uniform(0, 50)
+        clock[0] += epoch
+        waited += epoch
+        assert place.due() == (waited >= 50 * costs[-1])
+        if place.due():
+            costs.append(dice.uniform(0.5, 2) * seconds)
+            save(costs[-1])
+            waited = 0.0
+    assert len(costs) > 10
+    # The last one has not been earned by waiting yet.
+    assert sum(costs[:-1]) <= 0.02 * (clock[0] - begun)
+
+
+def test_the_first_checkpoint_is_due_at_once(saved):
+    place, save, _ = saved
+    assert place.due()
+    save(1.0)
+    assert not place.due()
+
+
+def test_the_seconds_of_all_processes_are_added_up(saved, clock):
+    first, save, load = saved
+    clock[0] += 7
+    save(0.0)
+    clock[0] += 100  # lost: it was killed before another checkpoint
+    second = checkpoint.Place(first.path, "one")
+    load(second)
+    clock[0] += 3
+    assert second.watch.read()["seconds"] == 10
+    save(0.0, second)
+    load(second)  # as after a loss that is not finite: its own seconds are not counted twice
+    clock[0] += 1
+    assert second.watch.read()["seconds"] == second.watch.read()["cpu_seconds"] == 11
+    other = checkpoint.Place(first.path, "two")
+    load(other)
+    assert other.watch.read()["seconds"] == 0
+
+
+def test_a_fingerprint_is_of_run_settings_data_code_and_version(tmp_path, monkeypatch):
+    settings = params.check(read_yaml(ROOT / "params.yaml")).train
+    run, data = Run("vae", 3, 0), {"files": {"a": "0" * 64}}
+    found = {
+        checkpoint.fingerprint([run], settings, data),
+        checkpoint.fingerprint([replace(run, seed=1)], settings, data),
+        checkpoint.fingerprint([run, replace(run, seed=1)], settings, data),
+        checkpoint.fingerprint([run], replace(settings, epochs=settings.epochs + 1), data),
+        checkpoint.fingerprint([run], settings, {"files": {"a": "1" * 64}}),
+    }
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint.torch, "__version__", "1.2.3")
+        found.add(checkpoint.fingerprint([run], settings, data))
+    package = shutil.copytree(Path(checkpoint.__file__).parent, tmp_path / "vaepipe")
+    monkeypatch.setattr(checkpoint, "__file__", str(package / "checkpoint.py"))
+    assert checkpoint.fingerprint([run], settings, data) in found
+    (package / "models" / "mlp.py").write_text("another network\n")
+    found.add(checkpoint.fingerprint([run], settings, data))
+    assert len(found) == 7
+
+
+def test_the_peak_is_that_of_the_largest_process():
+    watch = Stopwatch()
+    watch.earlier = {"peak_memory_mib": 1e6}
+    assert watch.read()["peak_memory_mib"] == 1e6
+    watch.earlier = {"peak_memory_mib": 1.0}
+    assert 1 < watch.read()["peak_memory_mib"] < 1e6

@@ -1,72 +1,33 @@
 """Metrics that stream to MLflow's server while training runs, and a server that fails."""
 
 import os
-import shutil
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
 from conftest import ROOT
 from published import ONE, Seen, about, assert_whole, history, write_results
+from stores import Server, silent
 from vaepipe.params import check_file
 from vaepipe.runs import Results, Run
 from vaepipe.tracking.live import streaming
 from vaepipe.tracking.publish import track
-from vaepipe.tracking.ui import serving
 
 VAE = Run("vae", 3, 0)
 PATIENT = 60  # seconds; other work may be going on
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-@contextmanager
-def silent_server() -> Iterator[str]:
-    """Connections are accepted, and nothing is ever answered."""
-    with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
-        yield f"http://127.0.0.1:{server.getsockname()[1]}"
-
-
-class Server:
-    """A store with a real MLflow server before it, which can be stopped and started."""
-
-    def __init__(self, folder: Path, schema: Path):
-        shutil.copy(schema, folder / "server.db")
-        self.uri = f"sqlite:///{folder / 'server.db'}"
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.start()
-
-    def start(self) -> None:
-        self.running = serving(self.uri, self.port)
-        self.running.__enter__()
-
-    def stop(self) -> None:
-        if self.running:
-            self.running.__exit__(None, None, None)
-        self.running = None
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, schema):
     folder = tmp_path_factory.mktemp("server")
-    os.environ["MLFLOW_ARTIFACTS_DESTINATION"] = str(folder / "artifacts")
     one = Server(folder, schema)
     yield one
-    one.stop()
-    del os.environ["MLFLOW_ARTIFACTS_DESTINATION"]
+    one.close()
 
 
 @pytest.fixture
@@ -169,7 +130,7 @@ def test_training_that_broke_off_goes_on_in_the_same_run(server, live, tmp_path)
 def test_a_silent_server_costs_training_less_than_5_percent(live, monkeypatch, rows):
     """With 1,000 rows, the pipe is long full: what does not fit is dropped."""
     work = 4.0
-    with silent_server() as url:
+    with silent() as url:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
         row = history(VAE)[0]
         start = time.perf_counter()
@@ -188,7 +149,7 @@ def test_training_gives_the_same_bits_with_a_server_that_never_answers(mnist_fol
     for name, value in settings.items():
         words += [f"--{name}", *map(str, value if isinstance(value, list | tuple) else [value])]
     words += ["--data", str(mnist_folder), "--results"]
-    with silent_server() as url:
+    with silent() as url:
         for folder, uri in (("without", ""), ("with", url)):
             environment = os.environ | {"MLFLOW_TRACKING_URI": uri}
             done = subprocess.run([*words, str(tmp_path / folder)], env=environment)

@@ -2,7 +2,6 @@
 
 import os
 import pwd
-import socket
 import subprocess
 from contextlib import suppress
 from glob import glob
@@ -15,6 +14,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from published import Seen, assert_whole, start_publishing, write_results
+from stores import free_port
 from vaepipe.errors import UserError
 from vaepipe.params import Matrix
 from vaepipe.runs import Run
@@ -25,12 +25,6 @@ PASSWORD = "only%2Dfor%40tests"
 PLAIN = "only-for@tests"
 BINARIES = sorted(glob("/usr/lib/postgresql/*/bin"))
 pytestmark = pytest.mark.skipif(not BINARIES, reason="PostgreSQL is not installed")
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def as_another(words: list[str], folder: Path) -> list[str]:

@@ -162,9 +162,9 @@ def expected_points(run: Run, results: Results) -> dict[tuple[str, int], float]:
     for line in lines[1:]:
         row = dict(zip(columns, map(float, line.split(",")), strict=True))
         step = int(row["epoch"])
-        points["train/learning_rate", step] = row["learning_rate"]
-        points["train/loss", step] = row["train_loss"]
-        points["validation/loss", step] = row["validation_loss"]
+        points["train/learning_rate", step] = row.pop("learning_rate")
+        for column in row.keys() - {"epoch"}:  # train_loss, validation_rate
+            points[column.replace("_", "/", 1), step] = row[column]
     return points
 
 

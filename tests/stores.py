@@ -5,7 +5,7 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
@@ -14,11 +14,21 @@ import psutil
 
 from vaepipe.tracking.ui import serving
 
+PATIENT = 60  # seconds
+
 
 def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until something has happened; other work may be going on."""
+    deadline = time.monotonic() + PATIENT
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.1)
 
 
 class Server:

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 
 import pytest
@@ -12,14 +11,13 @@ from mlflow import MlflowClient
 
 from conftest import ROOT
 from published import ONE, Seen, about, assert_whole, history, write_results
-from stores import Server, silent
+from stores import Server, silent, until
 from vaepipe.params import check_file
 from vaepipe.runs import Results, Run
 from vaepipe.tracking.live import streaming
 from vaepipe.tracking.publish import track
 
 VAE = Run("vae", 3, 0)
-PATIENT = 60  # seconds; other work may be going on
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +43,6 @@ def logged(server: Server, name: str) -> dict[str, float]:
     found = client.get_experiment_by_name(name)
     runs = client.search_runs([found.experiment_id]) if found else []
     return {"run_id": runs[0].info.run_id, **runs[0].data.metrics} if runs else {}
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENT
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.1)
 
 
 def test_metrics_of_run_and_machine_are_there_while_training_runs(server, live, tmp_path):

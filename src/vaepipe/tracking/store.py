@@ -61,6 +61,8 @@ def usable(uri: str) -> Iterator[None]:
         if not isinstance(error, OSError) and type(error).__module__.split(".")[0] not in LIBRARIES:
             raise
         reason = next(iter(redacted(str(error), uri).splitlines()), type(error).__name__)
+        if "error code 401" in reason:
+            reason = "it refuses the user MLFLOW_TRACKING_USERNAME with MLFLOW_TRACKING_PASSWORD"
         raise UserError(
             f"MLflow's store {without_secrets(uri)} can't be used: {reason}."
             " All results are kept; run the track stage again later"

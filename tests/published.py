@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -109,50 +108,41 @@ PROCESSES.set_forkserver_preload(["published"])
 
 
 def start_publishing(
-    folder: Path, matrix: Matrix, killed_at: int = -1, **environment: str
+    folder: Path, matrix: Matrix, **environment: str
 ) -> multiprocessing.process.BaseProcess:
-    """Publish the results of a folder in a process of its own, which may be killed at a call."""
-    words = (folder, matrix, environment, killed_at)
-    process = PROCESSES.Process(target=_publish, args=words, daemon=True)
+    """Publish the results of a folder in a process of its own."""
+    process = PROCESSES.Process(target=_publish, args=(folder, matrix, environment), daemon=True)
     process.start()
     return process
 
 
-def _publish(folder: Path, matrix: Matrix, environment: dict[str, str], killed_at: int) -> None:
+def _publish(folder: Path, matrix: Matrix, environment: dict[str, str]) -> None:
     os.environ |= environment
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115
-    with calls_counted() as calls:
-        calls.last = killed_at
-        track(matrix, "vaepipe", Results(folder))
+    track(matrix, "vaepipe", Results(folder))
 
 
-class Calls(list):
-    """The names of the calls to MLflow's client; before that of number `last`, SIGKILL comes."""
-
-    last = -1
-
-    def append(self, name: str) -> None:
-        if len(self) == self.last:
-            os.kill(os.getpid(), signal.SIGKILL)
-        super().append(name)
+class Killed(BaseException):
+    """Like SIGKILL between two calls to MLflow: nothing that catches an `Exception` notices."""
 
 
 @contextmanager
-def calls_counted() -> Iterator[Calls]:
-    """All calls to MLflow's client, as they come."""
-    calls = Calls()
+def writes(killed_at: int = -1) -> Iterator[list[str]]:
+    """All calls to MLflow's client that write, as they come; before that one, it is killed."""
+    calls: list[str] = []
 
     def counted(name: str, method: Callable) -> Callable:
         def call(*words: Any, **named: Any) -> Any:
+            if len(calls) == killed_at:
+                raise Killed
             calls.append(name)
             return method(*words, **named)
 
         return call
 
-    methods = [name for name in dir(MlflowClient) if not name.startswith("_")]
     with pytest.MonkeyPatch.context() as patch:
-        for name in methods:
-            if callable(method := getattr(MlflowClient, name)):
+        for name, method in list(vars(MlflowClient).items()):
+            if not name.startswith(("_", "get_", "search_")) and callable(method):
                 patch.setattr(MlflowClient, name, counted(name, method))
         yield calls
 

@@ -3,16 +3,16 @@
 A VAE of the default params is trained in as many processes as there are cores, so that no core is
 left over for the process that talks to MLflow's server. Each round does this without a server and
 with each kind of server, in an order drawn anew. Reported is the ratio to the same round's training
-without a server: of the wall time of a training process, of its processor time, and of that with
-the process beside it; the median over the rounds, and the range. The last column is the share of
-all epochs that was at the server when training ended.
+without a server: of the wall time of a training process and of its processor time. Of the process
+beside it, the processor time as a share of the training's, which other work on the machine disturbs
+least. Medians over the rounds, and the range; the last column is the share of all epochs that was
+at the server when training ended.
 
 The servers run on the same machine: what they take of its cores is part of the ratio.
 """
 
 import argparse
 import json
-import math
 import os
 import random
 import statistics
@@ -113,6 +113,22 @@ def spread(values: list[float]) -> str:
     return f"{statistics.median(values):.3f} ({min(values):.3f} to {max(values):.3f})"
 
 
+def table(rounds: list[dict[str, dict[str, float]]]) -> str:
+    """What all rounds came to, in Markdown."""
+    lines = [
+        "| server | wall time | processor time | process beside it | arrived |",
+        "| --- " * 5 + "|",
+    ]
+    for kind in KINDS[1:]:
+        pairs = [(one[kind], one["none"]) for one in rounds]
+        cells = [spread([a[name] / b[name] for a, b in pairs]) for name in ("wall", "own")]
+        cells.append(spread([a["all"] / a["own"] - 1 for a, _ in pairs]))
+        arrived = statistics.median(a.get("arrived", 0.0) for a, _ in pairs)
+        lines.append(" | ".join(["| " + kind, *cells, f"{arrived:.0%} |"]))
+    seconds = [spread([one["none"][name] for one in rounds]) for name in ("wall", "own")]
+    return "\n".join([*lines, "", "Without a server: {} s, {} s of a processor.".format(*seconds)])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
@@ -128,18 +144,7 @@ def main() -> None:
     if flags.out:
         flags.out.write_text(json.dumps(rounds, indent=2) + "\n")
 
-    print(
-        "| server | wall time | processor time | with streaming | arrived |\n" + "| --- " * 5 + "|"
-    )
-    for kind in KINDS:
-        ratios = [
-            spread([one[kind][name] / one["none"][name] for one in rounds])
-            for name in ("wall", "own", "all")
-        ]
-        shares = [one[kind].get("arrived", math.nan) for one in rounds]
-        print(f"| {kind} | " + " | ".join(ratios) + f" | {statistics.median(shares):.0%} |")
-    seconds = [one["none"]["wall"] for one in rounds]
-    print(f"Without a server a training took {spread(seconds)} s.")
+    print(table(rounds))
 
 
 if __name__ == "__main__":

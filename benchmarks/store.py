@@ -106,3 +106,7 @@ def main() -> None:
             f" {statistics.median(many):.2f} s with {flags.runs}, ratio"
             f" {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
         )
+
+
+if __name__ == "__main__":
+    main()

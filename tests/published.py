@@ -3,11 +3,15 @@
 import multiprocessing
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib.image
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 from mlflow import MlflowClient
 
@@ -118,6 +122,31 @@ def _publish(folder: Path, matrix: Matrix, environment: dict[str, str]) -> None:
     track(matrix, "vaepipe", Results(folder))
 
 
+class Killed(BaseException):
+    """Like SIGKILL between two calls to MLflow: nothing that catches an `Exception` notices."""
+
+
+@contextmanager
+def writes(killed_at: int = -1) -> Iterator[list[str]]:
+    """All calls to MLflow's client that write, as they come; before that one, it is killed."""
+    calls: list[str] = []
+
+    def counted(name: str, method: Callable) -> Callable:
+        def call(*words: Any, **named: Any) -> Any:
+            if len(calls) == killed_at:
+                raise Killed
+            calls.append(name)
+            return method(*words, **named)
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, method in list(vars(MlflowClient).items()):
+            if not name.startswith(("_", "get_", "search_")) and callable(method):
+                patch.setattr(MlflowClient, name, counted(name, method))
+        yield calls
+
+
 class Seen:
     """All that a store has to show."""
 
@@ -162,9 +191,9 @@ def expected_points(run: Run, results: Results) -> dict[tuple[str, int], float]:
     for line in lines[1:]:
         row = dict(zip(columns, map(float, line.split(",")), strict=True))
         step = int(row["epoch"])
-        points["train/learning_rate", step] = row["learning_rate"]
-        points["train/loss", step] = row["train_loss"]
-        points["validation/loss", step] = row["validation_loss"]
+        points["train/learning_rate", step] = row.pop("learning_rate")
+        for column in row.keys() - {"epoch"}:  # train_loss, validation_rate
+            points[column.replace("_", "/", 1), step] = row[column]
     return points
 
 

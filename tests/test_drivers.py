@@ -4,8 +4,11 @@ import ast
 import contextlib
 import fcntl
 import io
+import re
 import shlex
+import shutil
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pandas as pd
 import pytest
@@ -14,8 +17,10 @@ from snakemake.api import SnakemakeApi
 from snakemake.settings.types import OutputSettings, Quietness, ResourceSettings
 
 from conftest import ROOT, a_copy, run_in, stage_command
+from published import Seen
 from vaepipe import weights
 from vaepipe.files import read_json
+from vaepipe.metrics import METRICS
 
 # Snakemake checks the params while it reads the Snakefile, so DVC alone has a stage for it.
 CHECKED = "results/params.checked"
@@ -202,3 +207,34 @@ def test_snakemake_trains_all_seeds_of_a_model_at_once_when_asked(smoke_tree, tm
         assert len(pd.read_csv(tree / f"results/history/{run}.csv")) == 1
         assert read_json(tree / f"results/timing/{run}.json")["seeds_at_once"] == 2
         assert weights.read_note(tree / f"results/models/{run}.safetensors")["run"]["seed"] == seed
+
+
+def test_every_name_in_mlflow_is_in_the_table_of_the_docs(smoke_tree, tmp_path):
+    """And every name of the table is in MLflow, but for what only some runs have."""
+    database = shutil.copy(smoke_tree / "results/mlflow.db", tmp_path)
+    seen = Seen(f"sqlite:///{database}")
+    found = {"metric": set(), "param": set(), "tag": set(), "artifact": set()}
+    for run in seen.runs:
+        found["metric"] |= run.data.metrics.keys()
+        found["param"] |= run.data.params.keys()
+        found["tag"] |= run.data.tags.keys()
+        folder = Path(unquote(urlsplit(run.info.artifact_uri).path))
+        found["artifact"] |= {str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file()}
+    rows = re.findall(r"^\| (\w+) \| (`.*?`) \|", (ROOT / "docs/mlflow.md").read_text(), re.M)
+    named = [(kind, name) for kind, names in rows for name in re.findall("`(.+?)`", names)]
+    matched = {
+        (kind, name): {n for n in found[kind] if re.fullmatch(as_pattern(name), n)}
+        for kind, name in named
+        if kind in found
+    }
+    for kind, names in found.items():
+        assert names == set().union(*(m for (k, _), m in matched.items() if k == kind)), kind
+    rare = {("metric", "system/<name>"), ("tag", "failed"), ("tag", "training")}
+    assert {at for at, names in matched.items() if not names} == rare
+    measured = {n.removeprefix("test/") for n in found["metric"] if n.startswith("test/")}
+    assert measured <= {name for m in METRICS for name in (m, f"{m}_sem")}
+
+
+def as_pattern(name: str) -> str:
+    """`test/<metric>` as a regular expression."""
+    return re.sub("<[a-z]+>", ".+", name.replace(".", r"\."))

@@ -8,20 +8,22 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
+from itertools import count
 from pathlib import Path
 
 import mlflow.pyfunc
 import numpy as np
 import pytest
+import sqlalchemy
 import torch
 from mlflow import MlflowClient
 
-from conftest import ROOT
+from conftest import ROOT, STRENGTH
 from published import (
     ALL,
     ONE,
     TRAIN,
+    Killed,
     Seen,
     about,
     assert_whole,
@@ -30,6 +32,7 @@ from published import (
     write_results,
     write_run,
     write_tables,
+    writes,
 )
 from servers import refusing, serve, status
 from vaepipe import weights
@@ -269,25 +272,66 @@ def test_tracking_again_after_the_database_was_deleted(results, schema):
     assert_whole(results, ONE, Seen(store_uri(results)))
 
 
-def test_killed_at_any_moment_nothing_is_twice_or_half(tmp_path, schema):
-    """SIGKILL at random moments of publishing, then again; after each, what looks whole is."""
-    results = write_results(_store(tmp_path / "results", schema), ALL)
-    random_moments = random.Random(6)
-    killed = 0
-    for _ in range(15):
-        writer = start_publishing(results.folder, ALL)
-        writer.join(random_moments.uniform(0.05, 1.0))
-        if writer.exitcode is not None:
-            break
-        os.kill(writer.pid, signal.SIGKILL)
-        writer.join(10)
-        killed += 1
+def test_killed_at_any_step_nothing_is_twice_or_half(tmp_path, schema, record):
+    """Killed before a call that writes, then again; what looks whole in between is whole.
+
+    Before the first and the last call of each kind, or, at ten times the strength, before each.
+    """
+    files = write_results(tmp_path / "files", ONE)
+    with writes() as calls:
+        track(ONE, "vaepipe", copied(files, tmp_path / "counted", schema))
+    backwards = calls[::-1]
+    steps = {len(calls) - 1 - backwards.index(name) for name in calls}
+    steps |= {calls.index(name) for name in calls}
+    if STRENGTH > 1:
+        steps = set(range(len(calls)))
+    for step in sorted(steps):
+        results = copied(files, tmp_path / str(step), schema)
+        with writes(killed_at=step), pytest.raises(Killed):
+            track(ONE, "vaepipe", results)
         assert_no_half_run_looks_whole(results)
-    assert killed >= 3
-    writer = start_publishing(results.folder, ALL)
-    writer.join(60)
-    assert writer.exitcode == 0
-    assert_whole(results, ALL, Seen(store_uri(results)))
+        track(ONE, "vaepipe", results)
+        seen = Seen(store_uri(results))
+        assert_whole(results, ONE, seen)
+        assert len(seen.versions) == 1, calls[step]
+        for alias in ("champion", "champion-z3"):
+            champion = seen.client.get_model_version_by_alias("vaepipe-vae", alias)
+            assert champion.run_id == seen.run(VAE.name).info.run_id, calls[step]
+    assert len(steps) >= 15
+    record("kills of track between two calls to MLflow", len(steps))
+
+
+def copied(files: Results, folder: Path, schema: Path) -> Results:
+    """The same results beside an empty store."""
+    shutil.copytree(files.folder, folder)
+    shutil.copy(schema, folder / "mlflow.db")
+    os.environ["MLFLOW_TRACKING_URI"] = ""  # which mlflow has set to the one before
+    return Results(folder)
+
+
+def test_killed_at_any_moment_nothing_is_twice_or_half(tmp_path, schema, record):
+    """SIGKILL at random moments, within a call, too; the moments are drawn until they hit."""
+    files, limit = write_results(tmp_path / "files", ONE), 1.0
+    random_moments = random.Random(6)
+    kills = 0
+    for attempt in count():
+        if kills == 2 * STRENGTH:
+            break
+        results = copied(files, tmp_path / str(attempt), schema)
+        writer = start_publishing(results.folder, ONE, MLFLOW_TRACKING_URI="")
+        writer.join(random_moments.uniform(0.02, limit))
+        if writer.exitcode is None:
+            os.kill(writer.pid, signal.SIGKILL)
+            writer.join(10)
+            kills += 1
+            assert_no_half_run_looks_whole(results)
+            writer = start_publishing(results.folder, ONE, MLFLOW_TRACKING_URI="")
+            writer.join(60)
+        else:
+            limit /= 2
+        assert writer.exitcode == 0
+        assert_whole(results, ONE, Seen(store_uri(results)))
+    record("kills of track at random moments", kills)
 
 
 def assert_no_half_run_looks_whole(results: Results) -> None:
@@ -351,23 +395,33 @@ def test_the_champion_is_chosen_by_validation_and_moves_with_new_weights_only(re
     assert champion() == first
 
 
-def test_a_thousand_runs_in_the_store_do_not_slow_it_down(results):
+def test_a_thousand_runs_in_the_store_are_not_looked_at(results):
+    """As many statements to the database, and as many rows, as without them."""
     ids = track(ONE, "vaepipe", results)
 
-    def seconds() -> float:
-        times = []
-        for _ in range(5):
-            start = time.perf_counter()
-            assert track(ONE, "vaepipe", results) == ids
-            times.append(time.perf_counter() - start)
-        return min(times)
+    def work() -> tuple[int, int]:
+        statements, rows = [], []
 
-    alone = seconds()
+        def fetched(cursor, row):
+            rows.append(1)
+            return row
+
+        def before(connection, cursor, *_):
+            statements.append(1)
+            cursor.row_factory = fetched
+
+        sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", before)
+        try:
+            assert track(ONE, "vaepipe", results) == ids
+        finally:
+            sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", before)
+        return len(statements), len(rows)
+
+    alone = work()
+    assert min(alone) > 5
     multiply(results.folder / "mlflow.db", ids["runs"][VAE.name], 1000)
     assert len(MlflowClient(store_uri(results)).search_runs([ids["experiment_id"]])) == 1000
-    among_many = seconds()
-    print(f"track: {alone:.3f} s alone, {among_many:.3f} s among 1,000 runs")
-    assert among_many < 2 * alone
+    assert work() == alone
 
 
 def multiply(database: Path, run_id: str, times: int) -> None:

@@ -1,13 +1,8 @@
 """Metrics that stream to MLflow's server while training runs, and a server that fails."""
 
 import os
-import shutil
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,57 +11,22 @@ from mlflow import MlflowClient
 
 from conftest import ROOT
 from published import ONE, Seen, about, assert_whole, history, write_results
+from stores import Server, silent, slow, until
 from vaepipe.params import check_file
 from vaepipe.runs import Results, Run
 from vaepipe.tracking.live import streaming
 from vaepipe.tracking.publish import track
-from vaepipe.tracking.ui import serving
+from vaepipe.tracking.stream import Stream
 
 VAE = Run("vae", 3, 0)
-PATIENT = 60  # seconds; other work may be going on
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-@contextmanager
-def silent_server() -> Iterator[str]:
-    """Connections are accepted, and nothing is ever answered."""
-    with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
-        yield f"http://127.0.0.1:{server.getsockname()[1]}"
-
-
-class Server:
-    """A store with a real MLflow server before it, which can be stopped and started."""
-
-    def __init__(self, folder: Path, schema: Path):
-        shutil.copy(schema, folder / "server.db")
-        self.uri = f"sqlite:///{folder / 'server.db'}"
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.start()
-
-    def start(self) -> None:
-        self.running = serving(self.uri, self.port)
-        self.running.__enter__()
-
-    def stop(self) -> None:
-        if self.running:
-            self.running.__exit__(None, None, None)
-        self.running = None
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, schema):
     folder = tmp_path_factory.mktemp("server")
-    os.environ["MLFLOW_ARTIFACTS_DESTINATION"] = str(folder / "artifacts")
     one = Server(folder, schema)
     yield one
-    one.stop()
-    del os.environ["MLFLOW_ARTIFACTS_DESTINATION"]
+    one.close()
 
 
 @pytest.fixture
@@ -84,13 +44,6 @@ def logged(server: Server, name: str) -> dict[str, float]:
     found = client.get_experiment_by_name(name)
     runs = client.search_runs([found.experiment_id]) if found else []
     return {"run_id": runs[0].info.run_id, **runs[0].data.metrics} if runs else {}
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENT
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.1)
 
 
 def test_metrics_of_run_and_machine_are_there_while_training_runs(server, live, tmp_path):
@@ -112,23 +65,6 @@ def test_metrics_of_run_and_machine_are_there_while_training_runs(server, live, 
     assert_whole(live, ONE, seen)
 
 
-def test_a_server_that_goes_away_is_filled_in_later(server, live, tmp_path, capfd):
-    name, rows = tmp_path.name, history(VAE)
-    with streaming(live, about(VAE)) as send:
-        send(rows[0])
-        until(lambda: "train/loss" in logged(server, name))
-        streamed = logged(server, name)["run_id"]
-        server.stop()
-        start = time.monotonic()
-        for row in rows[1:]:
-            send(row)
-        assert time.monotonic() - start < 0.5
-    server.start()
-    write_results(live.folder, ONE)
-    assert track(ONE, name, live)["runs"][VAE.name] == streamed
-    assert_whole(live, ONE, Seen(server.url, name))
-
-
 def test_a_run_of_other_code_is_replaced(server, live, tmp_path):
     """What was streamed with the same settings, but is not what the files say, is not completed."""
     name = tmp_path.name
@@ -141,7 +77,8 @@ def test_a_run_of_other_code_is_replaced(server, live, tmp_path):
     assert_whole(live, ONE, Seen(server.url, name))
 
 
-def test_training_that_broke_off_goes_on_in_the_same_run(server, live, tmp_path):
+def test_training_that_broke_off_goes_on_in_the_same_run(server, live, tmp_path, monkeypatch):
+    monkeypatch.setattr("vaepipe.tracking.live.PATIENCE", 1000.0)
     name, rows = tmp_path.name, history(VAE)
 
     def state() -> str:
@@ -151,7 +88,6 @@ def test_training_that_broke_off_goes_on_in_the_same_run(server, live, tmp_path)
         with streaming(live, about(VAE)) as send:
             send(rows[0])
             until(lambda: "train/loss" in logged(server, name))
-            time.sleep(5)  # of which training may wait for a share
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -165,40 +101,116 @@ def test_training_that_broke_off_goes_on_in_the_same_run(server, live, tmp_path)
     assert len(Seen(server.url, name).runs) == 1
 
 
-@pytest.mark.parametrize("rows", [30, 1000])
-def test_a_silent_server_costs_training_less_than_5_percent(live, monkeypatch, rows):
+@pytest.mark.timeout(120)  # a row that waits for the server would wait for ever
+def test_a_silent_server_never_makes_training_wait(live, monkeypatch, capfd):
     """With 1,000 rows, the pipe is long full: what does not fit is dropped."""
-    work = 4.0
-    with silent_server() as url:
+    patience = []
+
+    class Child(subprocess.Popen):
+        def wait(self, timeout=None):
+            patience.append(timeout)
+            return super().wait(timeout if timeout is None else 0.01)
+
+    monkeypatch.setattr("vaepipe.tracking.live.Popen", Child)
+    clock = iter((100.0, 600.0))
+    monkeypatch.setattr("vaepipe.tracking.live.time.monotonic", lambda: next(clock))
+    with silent() as url:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
-        row = history(VAE)[0]
-        start = time.perf_counter()
         with streaming(live, about(VAE)) as send:
-            for _ in range(rows):
-                send(row)
-            time.sleep(work)
-        assert time.perf_counter() - start < 1.05 * work
+            for _ in range(1000):
+                send(history(VAE)[0])
+    assert patience[0] <= 0.05 * 500
+    assert patience[1:] == [None], "what does not end by itself is ended"
 
 
-def test_training_gives_the_same_bits_with_a_server_that_never_answers(mnist_folder, tmp_path):
-    words = [sys.executable, str(ROOT / "workflow/scripts/train.py")]
+# A training of which the first epoch waits for a line on stdin, once it was sent.
+WAITING = """
+import runpy, sys
+from contextlib import contextmanager
+from vaepipe.tracking import live
+real = live.streaming
+@contextmanager
+def streaming(*words):
+    with real(*words) as send:
+        def send_and_wait(row):
+            send(row)
+            if row["epoch"] == 1:
+                sys.stdin.readline()
+        yield send_and_wait
+live.streaming = streaming
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def training(data: Path, results: Path, url: str, experiment: str) -> subprocess.Popen:
+    """A real training, beside results of the other stages."""
+    write_results(results, ONE)
+    words = [sys.executable, "-c", WAITING, str(ROOT / "workflow/scripts/train.py")]
     words += ["--model", "vae", "--latent_dim", "3", "--seed", "0"]
     settings = asdict(check_file(ROOT / "params.yaml").train)
-    settings |= {"hidden": [16], "epochs": 2, "batch_size": 1000, "device": "cpu"}
+    settings |= {"hidden": [16], "epochs": 3, "batch_size": 1000, "device": "cpu"}
     for name, value in settings.items():
         words += [f"--{name}", *map(str, value if isinstance(value, list | tuple) else [value])]
-    words += ["--data", str(mnist_folder), "--results"]
-    with silent_server() as url:
-        for folder, uri in (("without", ""), ("with", url)):
-            environment = os.environ | {"MLFLOW_TRACKING_URI": uri}
-            done = subprocess.run([*words, str(tmp_path / folder)], env=environment)
-            assert done.returncode == 0
-    for file in ("models/vae-z3-s0.safetensors", "history/vae-z3-s0.csv"):
-        assert (tmp_path / "with" / file).read_bytes() == (tmp_path / "without" / file).read_bytes()
+    words += ["--data", str(data), "--results", str(results)]
+    environment = os.environ | {"MLFLOW_TRACKING_URI": url, "MLFLOW_EXPERIMENT_NAME": experiment}
+    return subprocess.Popen(words, env=environment, stdin=subprocess.PIPE)
 
 
-def test_training_does_not_import_mlflow():
+@pytest.fixture(scope="module")
+def without(mnist_folder, tmp_path_factory) -> Results:
+    """What a training writes of which no server is told."""
+    results = Results(tmp_path_factory.mktemp("without"))
+    child = training(mnist_folder, results.folder, "", "")
+    child.communicate(b"\n")
+    assert child.returncode == 0
+    return results
+
+
+@pytest.mark.parametrize("fault", ["silent", "slow", "killed"])
+def test_training_gives_the_same_bits_and_track_the_rest(
+    server, without, mnist_folder, tmp_path, fault
+):
+    """Whatever the server does meanwhile."""
+    results, streamed = Results(tmp_path / "results"), None
+    with silent() as nobody, slow(server.port, 1.0) as behind:
+        url = {"silent": nobody, "slow": behind, "killed": server.url}[fault]
+        child = training(mnist_folder, results.folder, url, tmp_path.name)
+        if fault != "silent":
+            until(lambda: "train/loss" in logged(server, tmp_path.name))
+            streamed = logged(server, tmp_path.name)["run_id"]
+        if fault == "killed":
+            server.kill()
+        child.communicate(b"\n")
+    assert child.returncode == 0
+    for file in (Results.model, Results.history):
+        assert file(results, VAE).read_bytes() == file(without, VAE).read_bytes()
+
+    if fault == "killed":
+        server.start()
+    words = [sys.executable, str(ROOT / "workflow/scripts/track.py"), "--models", "vae"]
+    words += ["--latent_dims", "3", "--seeds", "0", "--experiment", tmp_path.name]
+    words += ["--results", str(results.folder), "--out", str(tmp_path / "mlflow.json")]
+    environment = os.environ | {"MLFLOW_TRACKING_URI": server.url}
+    subprocess.run(words, env=environment, check=True)
+    seen = Seen(server.url, tmp_path.name)
+    assert_whole(results, ONE, seen)
+    if streamed:
+        assert seen.run(VAE.name).info.run_id == streamed
+
+
+def test_more_rows_than_one_call_takes_arrive(server, live, tmp_path):
+    """Such as those of an hour in which the server was away."""
+    rows = history(VAE, epochs=400)
+    stream = Stream(live, about(VAE))
+    stream.log(rows)
+    assert not stream.waiting
+    assert logged(server, tmp_path.name)["train/loss"] == rows[-1]["train_loss"]
+
+
+@pytest.mark.parametrize("file", ["workflow/scripts/train.py", "src/vaepipe/tracking/stream.py"])
+def test_training_and_streaming_do_not_import_mlflow(file):
+    """That takes as long as a tenth of a training."""
     code = "import runpy, sys; runpy.run_path(sys.argv[1]); print('mlflow' in sys.modules)"
-    script = str(ROOT / "workflow/scripts/train.py")
-    done = subprocess.run([sys.executable, "-c", code, script], capture_output=True, text=True)
-    assert done.stdout == "False\n"
+    words = [sys.executable, "-c", code, str(ROOT / file)]
+    assert subprocess.run(words, capture_output=True, text=True).stdout == "False\n"

@@ -2,8 +2,8 @@
 
 import os
 import pwd
-import socket
 import subprocess
+import sys
 from contextlib import suppress
 from glob import glob
 from pathlib import Path
@@ -12,25 +12,23 @@ from tempfile import TemporaryDirectory
 import boto3
 import mlflow
 import pytest
+import requests
 from moto.server import ThreadedMotoServer
 
-from published import Seen, assert_whole, start_publishing, write_results
+from conftest import ROOT
+from published import ONE, Seen, about, assert_whole, history, start_publishing, write_results
+from stores import free_port, until
 from vaepipe.errors import UserError
 from vaepipe.params import Matrix
-from vaepipe.runs import Run
+from vaepipe.runs import Results, Run
+from vaepipe.tracking.live import streaming
 from vaepipe.tracking.publish import track
-from vaepipe.tracking.ui import serving
+from vaepipe.tracking.ui import serving, wait
 
 PASSWORD = "only%2Dfor%40tests"
 PLAIN = "only-for@tests"
 BINARIES = sorted(glob("/usr/lib/postgresql/*/bin"))
 pytestmark = pytest.mark.skipif(not BINARIES, reason="PostgreSQL is not installed")
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def as_another(words: list[str], folder: Path) -> list[str]:
@@ -157,27 +155,27 @@ def test_a_model_comes_back_from_the_object_store(team, written, tmp_path):
     assert stored.read_bytes() == results.model(Run("vae", 3, 0)).read_bytes()
 
 
+def kept(team: dict[str, str]) -> bytes:
+    """All that is in the database and in the bucket."""
+    dump = [Path(BINARIES[-1]) / "pg_dump", team["MLFLOW_TRACKING_URI"]]
+    tables = subprocess.run(dump, capture_output=True, check=True).stdout
+    s3 = boto3.client("s3", endpoint_url=team["MLFLOW_S3_ENDPOINT_URL"])
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket="team")
+    keys = [entry["Key"] for page in pages for entry in page["Contents"]]
+    objects = b"".join(s3.get_object(Bucket="team", Key=k)["Body"].read() for k in keys)
+    assert b"vae-z3-s0" in tables
+    assert b"safetensors" in objects
+    return tables + objects
+
+
 def test_the_password_is_nowhere(team, written, tmp_path, capfd):
     """Not in the database, not in the bucket, not in what is written down or said."""
     results, matrix = written[0]
     told = track(matrix, "vaepipe", results)
     assert told["tracking_uri"].startswith("postgresql://ann:***@127.0.0.1:")
     said = capfd.readouterr()
-    dump = subprocess.run(
-        [Path(BINARIES[-1]) / "pg_dump", team["MLFLOW_TRACKING_URI"]],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    assert "vae-z3-s0" in dump
-    s3 = boto3.client("s3", endpoint_url=team["MLFLOW_S3_ENDPOINT_URL"])
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket="team")
-    keys = [entry["Key"] for page in pages for entry in page["Contents"]]
-    objects = b"".join(s3.get_object(Bucket="team", Key=k)["Body"].read() for k in keys)
-    assert b"safetensors" in objects
     for form in (PASSWORD, PLAIN):
-        assert form not in dump
-        assert form.encode() not in objects
+        assert form.encode() not in kept(team)
         assert form not in said.out + said.err + str(told)
 
 
@@ -204,3 +202,114 @@ def test_the_ui_serves_the_teams_store(team, written, capfd):
         assert PASSWORD.encode() not in lines
     said = capfd.readouterr()
     assert PASSWORD not in said.out + said.err
+
+
+SERVER_SECRETS = {
+    "MLFLOW_FLASK_SERVER_SECRET_KEY": "only-for-tests-signs-cookies",
+    "MLFLOW_AUTH_ADMIN_PASSWORD": "only-for-tests-administrator",
+}
+MEMBERS = {"eve": "only-for-tests-of-eve", "bob": "only-for-tests-of-bob"}
+
+
+@pytest.fixture(scope="module")
+def guarded(team, written, tmp_path_factory):
+    """The set-up of docs/mlflow.md: a server that asks for a password; its URL and its log."""
+    folder, port = tmp_path_factory.mktemp("guarded"), free_port()
+    block = (ROOT / "docs/mlflow.md").read_text().partition("[mlflow]")[2].partition("\n\n")[0]
+    settings = dict(line.replace(" ", "").split("=", 1) for line in block.split("\n") if line)
+    settings["database_uri"] = team["MLFLOW_TRACKING_URI"].replace("%", "%%")
+    lines = [f"{key} = {value}" for key, value in settings.items()]
+    (folder / "auth.ini").write_text("\n".join(["[mlflow]", *lines]) + "\n")
+    words = "-m mlflow server --app-name basic-auth --artifacts-destination s3://team/guarded"
+    words = [*words.split(), "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    environment = os.environ | SERVER_SECRETS
+    environment |= {
+        "MLFLOW_AUTH_CONFIG_PATH": str(folder / "auth.ini"),
+        "MLFLOW_BACKEND_STORE_URI": team["MLFLOW_TRACKING_URI"],
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    del environment["MLFLOW_DEFAULT_ARTIFACT_ROOT"]  # as docs have it: the server passes files on
+    with (folder / "log").open("w") as log:
+        child = subprocess.Popen(
+            [sys.executable, *words], env=environment, stderr=log, stdout=log, cwd=folder
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait(child, url, url)
+        for name, password in MEMBERS.items():
+            requests.post(
+                f"{url}/api/2.0/mlflow/users/create",
+                json={"username": name, "password": password},
+                auth=("admin", SERVER_SECRETS["MLFLOW_AUTH_ADMIN_PASSWORD"]),
+            ).raise_for_status()
+        yield url, folder / "log"
+    finally:
+        child.terminate()
+        child.wait(20)
+
+
+def stage(name: str, folder: Path, url: str, user: str = "", password: str = ""):
+    """Run a stage as one of the drivers does, by a member of the team."""
+    # Members know neither the database nor the bucket.
+    own = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MLFLOW_"))}
+    environment = own | {"MLFLOW_TRACKING_URI": url}
+    if user:
+        environment |= {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": password}
+    words = [sys.executable, str(ROOT / f"workflow/scripts/{name}.py"), "--results", str(folder)]
+    if name == "track":
+        words += [
+            "--models",
+            "vae",
+            "--latent_dims",
+            "3",
+            "--seeds",
+            "0",
+            "--experiment",
+            "guarded",
+        ]
+    out = folder / {"track": "mlflow.json", "publish": "published.json"}[name]
+    return subprocess.run(
+        [*words, "--out", str(out)], env=environment, capture_output=True, text=True
+    )
+
+
+def test_members_publish_with_their_passwords_which_are_nowhere(
+    team, guarded, tmp_path, monkeypatch, capfd
+):
+    url, log = guarded
+    said = ""
+    for i, (user, password) in enumerate(MEMBERS.items()):
+        results = write_results(tmp_path / user, ONE, shift=i)
+        for name in ("track", "publish"):
+            done = stage(name, results.folder, url, user, password)
+            assert done.returncode == 0, done.stderr
+            said += done.stdout + done.stderr
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "eve")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", MEMBERS["eve"])
+    seen = Seen(url, "guarded")
+    assert seen.names() == ["comparison"] * 2 + ["vae-z3-s0"] * 2
+    assert {run.info.artifact_uri.partition(":")[0] for run in seen.runs} == {"mlflow-artifacts"}
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "guarded")
+    with streaming(Results(tmp_path / "live"), about(Run("vae", 3, 0))) as send:
+        send(history(Run("vae", 3, 0))[0])
+        until(lambda: len(Seen(url, "guarded").runs) == 5)
+
+    files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    captured = capfd.readouterr()
+    said += captured.out + captured.err + log.read_text()
+    everything = b"".join(files) + said.encode() + kept(team)
+    for secret in (*MEMBERS.values(), *SERVER_SECRETS.values(), PASSWORD, PLAIN):
+        assert secret.encode() not in everything
+
+
+@pytest.mark.parametrize(("user", "password"), [("", ""), ("eve", "not-hers")])
+def test_without_the_right_password_there_is_one_message(guarded, tmp_path, user, password):
+    results = write_results(tmp_path / "results", ONE)
+    done = stage("track", results.folder, guarded[0], user, password)
+    assert done.returncode == 1
+    [message] = done.stderr.splitlines()
+    assert "MLFLOW_TRACKING_USERNAME" in message
+    assert "All results are kept" in message
+    assert "not-hers" not in message

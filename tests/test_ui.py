@@ -16,6 +16,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from conftest import ROOT
 from published import ALL, write_results
+from stores import free_port
 from vaepipe.files import write_json
 from vaepipe.runs import Results, runs_of
 
@@ -69,12 +70,6 @@ def results(tmp_path_factory, schema, watched) -> Results:
         done = subprocess.run(words, env=watched[0], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
     return results
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

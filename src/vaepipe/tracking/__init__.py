@@ -2,7 +2,8 @@
 
 `store` finds and opens the store, `content` says what a run holds and under which names, `publish`
 writes it whole or not at all, `models`, `pyfunc` and `registry` see to the trained models, `live`
-and `stream` carry metrics to a server while training runs, `ui` shows it all.
+and `stream` carry metrics to a server while training runs (by `rest`, those of the `machine`, too),
+`ui` shows it all.
 """
 
 import os

@@ -20,7 +20,7 @@ from vaepipe.runs import Results, Run
 from vaepipe.tracking.names import (
     data_digest,
     digest,
-    history_metrics,
+    history_points,
     run_params,
     run_tags,
     training_digest,
@@ -76,7 +76,8 @@ def of_run(run: Run, results: Results) -> Content:
         figures={results.figure(run.name): "figures"},
         params=run_params(run, note["train"]) | evaluation_params(measured["protocol"]),
         # In this order, because the UI's compare page begins with the first metric.
-        metrics=test_metrics(measured["metrics"]) + history_metrics(history_rows(files[1])),
+        metrics=test_metrics(measured["metrics"])
+        + [Metric(*point) for point in history_points(history_rows(files[1]))],
         data=data_set(note["data"]),
         weights=files[0],
         training=training_digest(note),

@@ -1,8 +1,8 @@
 """Metrics to MLflow's server while training runs.
 
-The talking is done by a process of its own at low priority (`vaepipe.tracking.stream`): importing
-MLflow takes seconds, and a server may be slow or away. Between the two is a pipe, which is a
-bounded queue: when it is full, rows are dropped, and `track` fills them in.
+The talking is done by a process of its own at low priority (`vaepipe.tracking.stream`), because a
+server may be slow or away. Between the two is a pipe, which is a bounded queue: when it is full,
+rows are dropped, and `track` fills them in.
 """
 
 import json

@@ -1,20 +1,30 @@
 """The names that a run has in MLflow and the digests by which it is known.
 
-What streams while a run is trained imports this, so it imports neither PyTorch nor pandas.
+What streams while a run is trained imports this, so it imports neither MLflow nor PyTorch.
 """
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any
-
-from mlflow.entities import Metric
+from contextlib import suppress
+from typing import Any, NamedTuple
+from uuid import uuid4
 
 from vaepipe.figures import COLOURS
-from vaepipe.runs import Run
+from vaepipe.runs import Results, Run
 
 DIGITS = 32  # hexadecimal digits of a digest; MLflow takes no more than 36 for a data set's
+
+
+class Point(NamedTuple):
+    """One value of a metric: at which step, and when in milliseconds since 1970."""
+
+    key: str
+    value: float
+    timestamp: int
+    step: int
 
 
 def digest(parts: Iterable[str]) -> str:
@@ -48,11 +58,11 @@ def run_params(run: Run, train: Mapping[str, Any]) -> dict[str, str]:
     return {k: str(v) for k, v in (vars(run) | settings).items()}
 
 
-def history_metrics(rows: Iterable[Mapping[str, float]]) -> list[Metric]:
+def history_points(rows: Iterable[Mapping[str, float]]) -> list[Point]:
     """A point per epoch and column: `train_loss` of epoch 3 is `train/loss` at step 3."""
     now = int(time.time() * 1000)
     return [
-        Metric(slashed(name), float(value), now, int(row["epoch"]))
+        Point(slashed(name), float(value), now, int(row["epoch"]))
         for row in rows
         for name, value in row.items()
         if name != "epoch"
@@ -66,3 +76,16 @@ def slashed(column: str) -> str:
     """
     part, _, rest = column.partition("_")
     return f"{part}/{rest}" if part in ("train", "validation") else f"train/{column}"
+
+
+def writer(results: Results) -> str:
+    """A random name of this results folder, by which it knows what it began in a store."""
+    path = results.folder / "mlflow.writer"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{path.name}.{os.getpid()}")
+        aside.write_text(uuid4().hex)
+        with suppress(FileExistsError):
+            os.link(aside, path)  # unlike a rename, it leaves a name that another process gave
+        aside.unlink()
+    return path.read_text().strip()

@@ -6,10 +6,9 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment
@@ -17,6 +16,7 @@ from mlflow.exceptions import MlflowException
 
 from vaepipe.errors import UserError
 from vaepipe.runs import Results
+from vaepipe.tracking.names import writer
 from vaepipe.tracking.secrets import redacted, without_secrets
 
 logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -61,6 +61,8 @@ def usable(uri: str) -> Iterator[None]:
         if not isinstance(error, OSError) and type(error).__module__.split(".")[0] not in LIBRARIES:
             raise
         reason = next(iter(redacted(str(error), uri).splitlines()), type(error).__name__)
+        if "error code 401" in reason:
+            reason = "it refuses the user MLFLOW_TRACKING_USERNAME with MLFLOW_TRACKING_PASSWORD"
         raise UserError(
             f"MLflow's store {without_secrets(uri)} can't be used: {reason}."
             " All results are kept; run the track stage again later"
@@ -129,16 +131,3 @@ def exclusively(uri: str) -> Iterator[None]:
             engine.dispose()  # ends the session, and with it the lock
     else:
         yield
-
-
-def writer(results: Results) -> str:
-    """A random name of this results folder, by which it knows what it began in a store."""
-    path = results.folder / "mlflow.writer"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f".{path.name}.{os.getpid()}")
-        aside.write_text(uuid4().hex)
-        with suppress(FileExistsError):
-            os.link(aside, path)  # unlike a rename, it leaves a name that another process gave
-        aside.unlink()
-    return path.read_text().strip()

@@ -27,11 +27,11 @@ NEEDED = {
     "download": set(),
     "digest": set(),
     "classify": {"torch"},
-    "train": {"torch", "pandas"},
+    "train": {"torch"},
     "evaluate": {"torch"},
     "compare": {"torch", "pandas", "scipy"},
     "figures": {"torch", "pandas", "matplotlib"},
-    "report": {"torch", "pandas", "scipy", "plotly", "matplotlib"},
+    "report": {"torch", "pandas", "scipy", "plotly"},
     "track": {"torch", *MLFLOW},
     "publish": MLFLOW,
 }

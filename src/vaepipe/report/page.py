@@ -15,7 +15,7 @@ from vaepipe.diff import since_earlier
 from vaepipe.figures import NAMES
 from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.inputs import read as read_inputs
-from vaepipe.figures.style import SIDE
+from vaepipe.data.idx import SIDE
 from vaepipe.files import read_json
 from vaepipe.metrics import HEADLINE, METRICS
 from vaepipe.params import Figures, Matrix

@@ -10,12 +10,12 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from vaepipe import weights
+from vaepipe.data.idx import SIDE
 from vaepipe.data.manifest import DATA_SETS, verify
 from vaepipe.diff import since_earlier
 from vaepipe.figures import NAMES
 from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.inputs import read as read_inputs
-from vaepipe.data.idx import SIDE
 from vaepipe.files import read_json
 from vaepipe.metrics import HEADLINE, METRICS
 from vaepipe.params import Figures, Matrix

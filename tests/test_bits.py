@@ -5,12 +5,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
 from conftest import ROOT, a_copy, git, run_in, stage_command, with_site
-from vaepipe.files import read_json
+from vaepipe.files import read_json, undo_future_dates
 
 MODEL, HISTORY = "models/ae-z3-s0.safetensors", "history/ae-z3-s0.csv"
 
@@ -96,6 +97,21 @@ def test_a_clock_that_jumps_and_files_from_the_future(smoke_tree, tmp_path, reco
     assert "dated later than now" in done.stderr
     assert_same(tree / "results", smoke_tree)
     record("clock jumps", 1)
+
+
+def test_files_from_the_future_keep_their_order(tmp_path):
+    """Otherwise a result that is older than what it was made of would look up to date."""
+    hour = 3600 * 10**9
+    now = time.time_ns()
+    hours = {"a": 3, "past": -1, "c": 1, "b": 2}
+    for name, ahead in hours.items():
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, ns=(now, now + ahead * hour))
+    assert [path.name for path in undo_future_dates([tmp_path])] == ["c", "b", "a"]
+    dates = {path.stat().st_mtime_ns: path.name for path in tmp_path.iterdir()}
+    assert [dates[date] for date in sorted(dates)] == ["past", "c", "b", "a"]
+    assert min(dates) == now - hour
+    assert max(dates) < now + hour
 
 
 # A second user who may read everything, as most may on a shared machine, and write what is theirs.

@@ -129,13 +129,15 @@ def test_a_killed_driver_is_followed_by_one_that_finishes(smoke_tree, tmp_path, 
         )
         time.sleep(delay)
         driver.kill()
-        driver.wait()
-        record("drivers killed (SIGKILL)", 1)
+        # It may have ended before: what the one before it had started still trains the run.
+        if driver.wait() == -signal.SIGKILL:
+            record("drivers killed (SIGKILL)", 1)
         refused = run_in(tree, *words)
         if refused.returncode == 0:
             break
-        assert "unlock" in refused.stdout + refused.stderr
-        assert run_in(tree, "snakemake", "--unlock").returncode == 0
+        if "is being trained by process" not in refused.stdout + refused.stderr:
+            assert "unlock" in refused.stdout + refused.stderr
+            assert run_in(tree, "snakemake", "--unlock").returncode == 0
     # What the killed driver started may still be training: that run is refused until it ends.
     for _ in range(20):
         done = run_in(tree, *words)

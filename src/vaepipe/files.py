@@ -83,14 +83,20 @@ def undo_future_dates(folders: Iterable[Path]) -> list[Path]:
     Returns:
         Those files, oldest first. Another user's can't be dated anew, and stay.
     """
+
+    def date(path: Path) -> int:
+        try:
+            return path.stat().st_mtime_ns
+        except OSError:  # another process has removed it meanwhile
+            return 0
+
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-    dated = [(path.stat().st_mtime_ns, path) for path in files]
-    ahead = [path for date, path in sorted(dated) if date > time.time_ns()]
-    with suppress(PermissionError):
-        for rank, path in enumerate(ahead):
-            path.touch()  # the file system's clock, which need not be this process's
-            date = path.stat().st_mtime_ns + 1000 * rank  # a tick would be one date for many
-            os.utime(path, ns=(date, date))
+    ahead = sorted((path for path in files if date(path) > time.time_ns()), key=date)
+    for rank, path in enumerate(ahead):
+        with suppress(OSError):
+            os.utime(path)  # by the file system's clock, which need not be this process's
+            moment = date(path) + 1000 * rank  # within a tick of that clock all dates are the same
+            os.utime(path, ns=(moment, moment))
     return ahead
 
 

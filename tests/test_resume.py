@@ -54,7 +54,7 @@ def epochs_done(checkpoint) -> int:
     if not checkpoint.exists():
         return 0
     with safe_open(checkpoint, framework="pt") as file:
-        return len(json.loads(file.metadata()["vaepipe"])["history"])
+        return len(json.loads(file.metadata()["vaepipe"])["histories"][0])
 
 
 def killed_by(words, tree, environment, seconds: float | None) -> tuple[bool, float]:

@@ -49,8 +49,6 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 
 RUN = "{model}-z{latent_dim}-s{seed}"
-TOGETHER = settings.train.seeds_at_once == "all"
-SEEDS = [str(seed) for seed in settings.matrix.seeds] if TOGETHER else ["{seed}"]
 RUNS = [run.name for run in runs_of(settings.matrix)]
 DATA = f"data/{settings.data.name}"
 DATA_FILES = [f"{DATA}/{name}" for name in (*FILES, MANIFEST)]
@@ -88,13 +86,19 @@ def of_runs(path):
     return [path.format(run=run) for run in RUNS]
 
 
-def of_job(path):
-    """The path of every run of one training job."""
+def seeds_of_job(stage):
+    """The seeds that a job of train or evaluate takes: all of its model, or the wildcard's one."""
+    together = getattr(settings, stage).seeds_at_once == "all"
+    return [str(s) for s in settings.matrix.seeds] if together else ["{seed}"]
+
+
+def of_job(stage, path):
+    """The path of every run of one job of train or evaluate."""
     return [
         path.format(
             run=RUN.format(model="{model}", latent_dim="{latent_dim}", seed=seed)
         )
-        for seed in SEEDS
+        for seed in seeds_of_job(stage)
     ]
 
 
@@ -139,15 +143,15 @@ rule train:
         code("train"),
         DATA_FILES,
     output:
-        of_job("results/models/{run}.safetensors"),
-        of_job("results/history/{run}.csv"),
-        of_job("results/timing/{run}.json"),
+        of_job("train", "results/models/{run}.safetensors"),
+        of_job("train", "results/history/{run}.csv"),
+        of_job("train", "results/timing/{run}.json"),
     threads: settings.train.threads
     resources:
         gpu=GPU,
     params:
         train=flags("train"),
-        seeds=" ".join(SEEDS),
+        seeds=" ".join(seeds_of_job("train")),
     shell:
         "python workflow/scripts/train.py --model {wildcards.model}"
         " --latent_dim {wildcards.latent_dim} --seed {params.seeds} {params.train}"
@@ -175,10 +179,10 @@ rule evaluate:
     input:
         code("evaluate"),
         DATA_FILES,
-        weights=f"results/models/{RUN}.safetensors",
+        weights=of_job("evaluate", "results/models/{run}.safetensors"),
         classifier="results/classifier.safetensors",
     output:
-        f"results/metrics/{RUN}.json",
+        of_job("evaluate", "results/metrics/{run}.json"),
     threads: settings.evaluate.threads
     resources:
         gpu=GPU,

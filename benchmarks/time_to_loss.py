@@ -16,7 +16,7 @@ from torch import nn
 
 from benchmarks import setting
 from benchmarks.example import Loop
-from benchmarks.timing import processor_seconds, spread
+from benchmarks.timing import own_process, processor_seconds, spread
 from vaepipe.data.dataset import Images
 from vaepipe.params import Train
 from vaepipe.training import validate
@@ -39,12 +39,13 @@ def measure(training: Images, test: Images, epochs: int = EPOCHS) -> dict[str, o
     """The target, and seconds, test loss and ratio of times by precision."""
     runs: dict[str, list[tuple[float, float]]] = {name: [] for name in setting.PRECISIONS}
     loop, in_steps, in_tests, reached = Loop(training), [], [], []
-    for epoch in range(epochs):
-        in_steps.append(processor_seconds(loop.epoch))
-        in_tests.append(processor_seconds(lambda: reached.append(loop.test_loss(test))))
-        for name in runs if epoch % EVERY == EVERY - 1 else ():
-            settings = setting.settings_of("example", "recipe", precision=name)
-            runs[name].append(timed(training, test, settings, seed=epoch))
+    with own_process() as own:
+        for epoch in range(epochs):
+            in_steps.append(processor_seconds(loop.epoch))
+            in_tests.append(processor_seconds(lambda: reached.append(loop.test_loss(test))))
+            for name in runs if epoch % EVERY == EVERY - 1 else ():
+                settings = setting.settings_of("example", "recipe", precision=name)
+                runs[name].append(own(timed, training, test, settings, epoch))
     target, whole = reached[-1], sum(in_steps)
     found: dict[str, object] = {
         "target_nats": round(target, 2),

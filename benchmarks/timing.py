@@ -3,7 +3,11 @@
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import Any
 
 import torch
 
@@ -17,6 +21,18 @@ def processor_seconds(work: Callable[[], object]) -> float:
     start = time.process_time()
     work()
     return time.process_time() - start
+
+
+@contextmanager
+def own_process() -> Iterator[Callable[..., Any]]:
+    """A caller of functions in one other process, for what this project does.
+
+    `devices.prepare` has the C library keep freed memory for the whole process, which would help
+    its peers as well.
+    """
+    thread = {"initializer": torch.set_num_threads, "initargs": (1,)}
+    with ProcessPoolExecutor(1, get_context("spawn"), **thread) as pool:
+        yield lambda work, *given: pool.submit(work, *given).result()
 
 
 def in_turns(contenders: Mapping[str, Callable[[], float]], turns: int) -> Seconds:

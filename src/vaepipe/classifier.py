@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, max_pool2d, relu
 
 from vaepipe import estimates, weights
+from vaepipe.adam import Adam
 from vaepipe.data.dataset import Images, grey
 from vaepipe.errors import UserError
 from vaepipe.files import write_bytes
@@ -76,15 +77,14 @@ def train(images: Images, settings: Classify, device: torch.device) -> Judge:
     images, order = images.to(device), generator(settings.seed, "order")
     n = len(images.labels)
     steps = settings.epochs * math.ceil(n / settings.batch_size)
-    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    adam, step = Adam([*model.parameters()]), 0
     for _ in range(settings.epochs):
         for index in torch.randperm(n, generator=order).to(device).split(settings.batch_size):
-            loss = cross_entropy(model(grey(images.pixels[index])), images.labels[index])
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            schedule.step()
+            batch = images.at(index)
+            loss = cross_entropy(model(grey(batch.pixels)), batch.labels)
+            rate = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+            adam.step(torch.autograd.grad(loss, adam.parameters), rate)
+            step += 1
     model.eval()
     with torch.no_grad():
         features = [model.features(grey(part)) for part in images.pixels.split(BLOCK)]

@@ -1,5 +1,6 @@
 """Where tensors are computed, and with how many threads."""
 
+import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,8 @@ from contextlib import contextmanager
 import torch
 
 from vaepipe.errors import UserError
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
 
 
 def prepare(name: str, threads: int) -> torch.device:
@@ -27,6 +30,7 @@ def prepare(name: str, threads: int) -> torch.device:
     # every new tensor twice, a tenth of a training step.
     torch.utils.deterministic.fill_uninitialized_memory = False
     torch.set_num_threads(threads)
+    _keep_freed_memory()
     there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
     if name == "auto":
         name = next((device for device, available in there.items() if available()), "cpu")
@@ -35,6 +39,19 @@ def prepare(name: str, threads: int) -> torch.device:
             f"device is {name}, which this machine does not have; auto takes what it has"
         )
     return torch.device(name)
+
+
+def _keep_freed_memory() -> None:
+    """Have glibc keep what is freed for what is asked for next.
+
+    As it is, it gives large arrays back to the system at once, and each step's are made of new
+    pages, which the kernel has to clear: a fifth of a training step on a CPU (docs/performance.md).
+    Other C libraries are left as they are.
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is not None:
+        set_option(M_MMAP_THRESHOLD, 32 * 2**20)  # its largest
+        set_option(M_TRIM_THRESHOLD, 2**30)
 
 
 @contextmanager

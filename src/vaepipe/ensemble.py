@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
+from vaepipe.adam import Adam
 from vaepipe.objectives import squared_error
 from vaepipe.params import Train
 
@@ -52,35 +53,32 @@ class Ensemble:
             self.parameters = dict(models[0].named_parameters())
         else:
             self.parameters, _ = stack_module_state(models)
-        values = self.parameters.values()
-        device = next(iter(values)).device
-        self.first = [torch.zeros_like(p, requires_grad=False) for p in values]
-        self.second = [torch.zeros_like(p, requires_grad=False) for p in values]
-        self.steps = torch.zeros((), device=device)
+        self.adam = Adam([*self.parameters.values()], settings.adam_epsilon)
 
     @property
     def tensors(self) -> dict[str, Tensor]:
-        groups = {"parameter": self.parameters.values(), "first_moment": self.first}
-        groups |= {"second_moment": self.second}
-        return {"steps": self.steps} | {
+        adam = self.adam
+        groups = {"parameter": adam.parameters, "first_moment": adam.first}
+        groups |= {"second_moment": adam.second}
+        return {"steps": adam.steps} | {
             f"{group}.{name}": value.detach()
             for group, values in groups.items()
             for name, value in zip(self.parameters, values, strict=True)
         }
 
-    def terms(self, batch: Batch) -> Tensor:
-        """Terms of the objective `[terms, (seeds,) n]` of a batch `[(seeds,) n, ...]`."""
+    def terms(self, batch: Batch) -> list[Tensor]:
+        """Each term of the objective, `[(seeds,) n]`, of a batch `[(seeds,) n, ...]`."""
         if len(self.models) == 1:
-            return torch.stack([*self.objective(*batch).values()])
+            return [*self.objective(*batch).values()]
 
-        def of_one(parameters: dict[str, Tensor], *batch: Tensor) -> Tensor:
+        def of_one(parameters: dict[str, Tensor], *batch: Tensor) -> tuple[Tensor, ...]:
             named = {f"model.{name}": value for name, value in parameters.items()}
-            return torch.stack([*functional_call(self.objective, named, batch).values()])
+            return (*functional_call(self.objective, named, batch).values(),)
 
-        return vmap(of_one, out_dims=1)(self.parameters, *batch)
+        return [*vmap(of_one)(self.parameters, *batch)]
 
-    def descend(self, batch: Batch, rate: float) -> Tensor:
-        """One step of Adam (Kingma and Ba 2015, arXiv 1412.6980) on a minibatch.
+    def descend(self, batch: Batch, rate: float | Tensor) -> Tensor:
+        """One step of Adam on a minibatch.
 
         The loss is the sum of the terms, averaged over the images of each seed.
 
@@ -88,32 +86,13 @@ class Ensemble:
             The sum over the images of each term, `[terms]` or `[terms, seeds]`.
         """
         low = self.settings.precision == "bfloat16"
-        kind = self.steps.device.type
+        kind = self.adam.steps.device.type
         with torch.autocast(kind, torch.bfloat16) if low else nullcontext():
             terms = self.terms(batch)
-        loss = terms.sum(0).mean(-1).sum()
-        parameters = [*self.parameters.values()]
-        gradients = torch.autograd.grad(loss, parameters)
-        # The kernel behind torch.optim.Adam, which spends a twentieth of a step on bookkeeping.
-        with torch.no_grad():
-            self.steps += 1
-            torch._fused_adam_(
-                parameters,
-                # It reads memory in the order of the parameter, whatever the gradient's strides.
-                [gradient.contiguous() for gradient in gradients],
-                self.first,
-                self.second,
-                [],
-                [self.steps] * len(parameters),
-                lr=rate,
-                beta1=0.9,
-                beta2=0.999,
-                weight_decay=0.0,
-                eps=self.settings.adam_epsilon,
-                amsgrad=False,
-                maximize=False,
-            )
-        return terms.detach().sum(-1)
+        # The share of every image in the loss; to sum them up first would be more work.
+        share = torch.full_like(terms[0], 1 / terms[0].shape[-1])
+        self.adam.step(torch.autograd.grad(terms, self.adam.parameters, [share] * len(terms)), rate)
+        return torch.stack([term.detach().sum(-1) for term in terms])
 
     def unstacked(self) -> Sequence[nn.Module]:
         """The models, each with its own parameters as they are now."""

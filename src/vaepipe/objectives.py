@@ -31,7 +31,7 @@ def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
 
     Kingma and Welling 2014 (arXiv 1312.6114), appendix B; docs/kl.md derives it.
     """
-    return 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum(-1)
+    return 0.5 * (mean.square() + log_var.expm1() - log_var).sum(-1)
 
 
 def gaussian_sample(mean: Tensor, log_var: Tensor, noise: Tensor) -> Tensor:

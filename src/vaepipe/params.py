@@ -116,6 +116,11 @@ class Evaluate:
     training_images: int = _setting("by whose codes digits are told", low=100, high=60_000)
     generated_images: int = _setting("that the classifier judges", low=100, high=100_000)
     seed: int = _setting("of the test draw, shared by all runs", low=0, high=2**31)
+    seeds_at_once: str = _setting(
+        "how many seeds of a model Snakemake measures in one process, one after the other: one, or"
+        " all, which starts fewer processes; DVC measures each by itself",
+        choices=("one", "all"),
+    )
     device: str = _device()
     threads: int = _threads()
 

@@ -16,6 +16,12 @@ def generator(seed: int, purpose: str, device: torch.device | str = "cpu") -> to
     return torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 
-def normal(shape: tuple[int, ...], draw: torch.Generator) -> Tensor:
-    """Draws from N(0, 1) on the generator's device, float32."""
-    return torch.empty(shape, device=draw.device).normal_(generator=draw)
+def normal(shape: tuple[int, ...], *draws: torch.Generator) -> Tensor:
+    """Draws from N(0, 1) on the generators' device, float32.
+
+    Of several generators each draws an equal part of the first dimension.
+    """
+    whole = torch.empty(shape, device=draws[0].device)
+    for part, draw in zip(whole.chunk(len(draws)), draws, strict=True):
+        part.normal_(generator=draw)
+    return whole

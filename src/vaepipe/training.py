@@ -1,6 +1,7 @@
 """Training one run: the loop, the schedule of the rate, and where it stops."""
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vaepipe import checkpoint
+from vaepipe.capture import RECORD, Steps, captured, one_by_one
 from vaepipe.data.dataset import Images, as_input
 from vaepipe.ensemble import Batch, Ensemble, Objective
 from vaepipe.errors import UserError
@@ -18,6 +20,7 @@ from vaepipe.randomness import generator, normal
 from vaepipe.runs import Run
 
 Row = dict[str, float]
+Chance = Mapping[str, torch.Generator]  # the generators of one run, by purpose
 
 
 def burda_stage(epoch: int) -> int:
@@ -52,22 +55,26 @@ def set_output_bias(model: nn.Module, pixels: Tensor) -> None:
     Args:
         pixels: training images `[n, 784]`, uint8.
     """
-    sums = sum(part.sum(0) for part in pixels.split(10_000))  # whole numbers in 64 bits
+    # Sums of whole numbers below 2^24 are exact in float32, and faster than in whole numbers.
+    parts = (part.to(torch.float32).sum(0) for part in pixels.split(1000))
+    sums = sum(part.to(torch.float64) for part in parts)
     mean = (sums / (255 * len(pixels))).clamp(1e-3, 1 - 1e-3)
     model.decoder[-1].bias.data.copy_(torch.logit(mean))
 
 
-def as_batch(
-    images: Images, chance: Mapping[str, torch.Generator], latent_dim: int, settings: Train
-) -> Batch:
+def as_batch(images: Images, chance: Sequence[Chance], latent_dim: int, settings: Train) -> Batch:
     """Images as a minibatch: x `[n, 784]`, labels `[n]`, noise `[n, importance_samples, latent]`.
 
     Args:
-        chance: the generators called binarisation and latent.
+        images: of several runs, one after the other; the batch is then `[runs, n, ...]`.
+        chance: for each run the generators called binarisation and latent.
     """
-    x = as_input(images.pixels, settings.binarize, chance["binarisation"])
+    x = as_input(images.pixels, settings.binarize, *(one["binarisation"] for one in chance))
     shape = (len(x), settings.importance_samples, latent_dim)
-    return x, images.labels, normal(shape, chance["latent"])
+    noise = normal(shape, *(one["latent"] for one in chance))
+    batch = x, images.labels, noise
+    runs = len(chance)
+    return batch if runs == 1 else tuple(t.unflatten(0, (runs, -1)) for t in batch)
 
 
 @torch.no_grad()
@@ -86,7 +93,7 @@ def validate(
     size = max(1, 1000 // settings.importance_samples)
     for start in range(0, len(images.labels), size):
         some = Images(*(t[start : start + size] for t in images))
-        batch = as_batch(some, {"binarisation": draw, "latent": draw}, latent_dim, settings)
+        batch = as_batch(some, [{"binarisation": draw, "latent": draw}], latent_dim, settings)
         for name, term in objective(*batch).items():
             sums[name] = sums.get(name, 0) + term.sum(dtype=torch.float64)
     means = {name: (total / len(images.labels)).item() for name, total in sums.items()}
@@ -102,7 +109,7 @@ class State:
     """Runs between two epochs: all that changes while they are trained."""
 
     ensemble: Ensemble
-    chance: list[dict[str, torch.Generator]]
+    chance: list[Chance]
     histories: list[list[Row]]
 
 
@@ -138,6 +145,30 @@ def start(
     return State(ensemble, chance, checkpoint.load(saved, ensemble.tensors, chance))
 
 
+def steps_of(state: State, training: Images, latent_dim: int, settings: Train) -> Steps:
+    """The steps of an epoch on the training images; on a CUDA device, as graphs."""
+    ensemble, chance = state.ensemble, state.chance
+
+    def step(index: Tensor, rate: float | Tensor) -> Tensor:
+        batch = as_batch(training.at(index.flatten()), chance, latent_dim, settings)
+        return ensemble.descend(batch, rate)
+
+    if record := RECORD.get(training.pixels.device.type):
+        generators = [one[name] for one in chance for name in ("binarisation", "latent")]
+        changed = [*ensemble.tensors.values()]
+        try:
+            return captured(record, step, settings.batch_size, len(chance), changed, generators)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            print(
+                f"vaepipe: training without a CUDA graph, which takes longer: {reason}",
+                file=sys.stderr,
+            )
+    return one_by_one(step, settings.batch_size)
+
+
 def train(
     runs: Sequence[Run],
     settings: Train,
@@ -167,25 +198,20 @@ def train(
     state = start(runs, settings, training, device, saved)
     ensemble, histories = state.ensemble, state.histories
     training, validation = training.to(device), validation.to(device)
-    n, latent_dim = len(training.labels), runs[0].latent_dim
+    n = len(training.labels)
     per_epoch = math.ceil(n / settings.batch_size)
+    take = steps_of(state, training, runs[0].latent_dim, settings)
 
     for epoch in range(len(histories[0]), settings.epochs):
-        sums = []
-        orders = [torch.randperm(n, generator=one["order"]).to(device) for one in state.chance]
-        indices = zip(*(order.split(settings.batch_size) for order in orders), strict=True)
-        for step, index in enumerate(indices, start=epoch * per_epoch):
-            batches = [
-                as_batch(training.at(i), one, latent_dim, settings)
-                for i, one in zip(index, state.chance, strict=True)
-            ]
-            rate = learning_rate(step, per_epoch, settings)
-            sums.append(ensemble.descend(stacked(batches), rate))
+        orders = [torch.randperm(n, generator=one["order"]) for one in state.chance]
+        steps = range(epoch * per_epoch, (epoch + 1) * per_epoch)
+        rates = [learning_rate(step, per_epoch, settings) for step in steps]
+        sums = take(torch.stack(orders).to(device), rates)
         models = ensemble.unstacked()
-        means = epoch_means(torch.stack(sums), n, runs, epoch, saved.path)
+        means = epoch_means(sums, n, runs, epoch, saved.path)
         rows = []
         for run, model, history, values in zip(runs, models, histories, means, strict=True):
-            row = {"epoch": epoch + 1, "learning_rate": rate}
+            row = {"epoch": epoch + 1, "learning_rate": rates[-1]}
             found = validate(model, validation, settings, run.seed, device)
             named = zip(found, [sum(values), *values], strict=True)
             row |= {f"train_{name}": value for name, value in named}
@@ -196,13 +222,6 @@ def train(
             checkpoint.save(saved, ensemble.tensors, state.chance, histories)
         on_epoch(rows)
     return [(m.eval(), h) for m, h in zip(ensemble.unstacked(), histories, strict=True)]
-
-
-def stacked(batches: list[Batch]) -> Batch:
-    """The batches of several runs as one, `[runs, n, ...]`; that of a single run as it is."""
-    if len(batches) == 1:
-        return batches[0]
-    return tuple(torch.stack(t) for t in zip(*batches, strict=True))
 
 
 def epoch_means(

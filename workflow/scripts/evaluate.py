@@ -1,4 +1,4 @@
-"""Measure one trained run on the test set."""
+"""Measure trained runs on the test set, one after the other."""
 
 import argparse
 from pathlib import Path
@@ -12,39 +12,52 @@ from vaepipe.evaluation import evaluate
 from vaepipe.files import write_json
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--weights", type=Path, required=True, help="the trained run")
-    parser.add_argument("--classifier", type=Path, required=True, help="judge of its images")
-    arguments.add_section(parser, params.Evaluate)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data set")
-    parser.add_argument("--out", type=Path, required=True, help="where the metrics are written")
-    flags = parser.parse_args()
-    settings = arguments.section(params.Evaluate, flags)
-
-    data = read_manifest(flags.data)
-    device = prepare(settings.device, settings.threads)
-    model, note = weights.load(flags.weights)
-    binarize = note["train"]["binarize"]
-    judge = classifier.load(flags.classifier, device)
-    test = test_images(flags.data)
-    training = training_images(flags.data, validation=0)[0].first(settings.training_images)
-    failed, metrics = note.get("failed"), {}
-    if not failed:
-        with memory_for("evaluate.chunk", settings.chunk):
-            metrics = evaluate(model.to(device), test, training, judge, binarize, settings, device)
-    protocol = {
+def protocol_of(
+    data: dict, note: dict, images: int, settings: params.Evaluate
+) -> dict[str, object]:
+    """How a run was measured: what must be the same before two runs are compared."""
+    return {
         "data_set": data["data_set"],
         "split": "test",
-        "images": len(test.labels),
-        "binarize": binarize,
+        "images": images,
+        "binarize": note["train"]["binarize"],
         "importance_samples": settings.importance_samples,
         "evaluation_seed": settings.seed,
         "training_images": settings.training_images,
         "generated_images": settings.generated_images,
     }
-    result = {"metrics": metrics, "protocol": protocol, "failed": failed}
-    write_json(flags.out, note["run"] | result)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", type=Path, nargs="+", required=True, help="the trained runs")
+    parser.add_argument("--classifier", type=Path, required=True, help="judge of their images")
+    arguments.add_section(parser, params.Evaluate)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data set")
+    parser.add_argument(
+        "--out", type=Path, nargs="+", required=True, help="where the metrics of each are written"
+    )
+    flags = parser.parse_args()
+    if len(flags.weights) != len(flags.out):
+        parser.error("--out needs a file for each file of --weights")
+    settings = arguments.section(params.Evaluate, flags)
+
+    data = read_manifest(flags.data)
+    device = prepare(settings.device, settings.threads)
+    judge = classifier.load(flags.classifier, device)
+    test = test_images(flags.data)
+    training = training_images(flags.data, validation=0)[0].first(settings.training_images)
+    for path, out in zip(flags.weights, flags.out, strict=True):
+        model, note = weights.load(path)
+        protocol = protocol_of(data, note, len(test.labels), settings)
+        failed, metrics = note.get("failed"), {}
+        if not failed:
+            with memory_for("evaluate.chunk", settings.chunk):
+                metrics = evaluate(
+                    model.to(device), test, training, judge, protocol["binarize"], settings, device
+                )
+        result = {"metrics": metrics, "protocol": protocol, "failed": failed}
+        write_json(out, note["run"] | result)
 
 
 if __name__ == "__main__":

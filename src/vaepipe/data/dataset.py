@@ -65,7 +65,7 @@ def grey(pixels: Tensor) -> Tensor:
     return pixels.to(torch.float32).div_(255)
 
 
-def binarized(pixels: Tensor, generator: torch.Generator) -> Tensor:
+def binarized(pixels: Tensor, *draws: torch.Generator) -> Tensor:
     """A Bernoulli draw: each pixel of value k is 1.0 with probability k / 255, else 0.0.
 
     Black and white are certain; the probability of a grey is right within 2^-16. Four pixels share
@@ -73,14 +73,16 @@ def binarized(pixels: Tensor, generator: torch.Generator) -> Tensor:
 
     Args:
         pixels: uint8, their number a multiple of 4.
+        draws: where chance comes from; of several each draws for an equal part of the pixels.
     """
     words = torch.empty(pixels.numel() // 4, dtype=torch.int64, device=pixels.device)
-    words.random_(-(2**63), None, generator=generator)
+    for part, draw in zip(words.chunk(len(draws)), draws, strict=True):
+        part.random_(-(2**63), None, generator=draw)
     # Uniform in -2^15 to 2^15 - 2, so that every draw is below white's 2^15 - 1.
-    draw = words.view(torch.int16).view(pixels.shape).clamp_(max=2**15 - 2)
-    return (draw < pixels.to(torch.int16).mul_(257).sub_(2**15)).to(torch.float32)
+    drawn = words.view(torch.int16).view(pixels.shape).clamp_(max=2**15 - 2)
+    return (drawn < pixels.to(torch.int16).mul_(257).sub_(2**15)).to(torch.float32)
 
 
-def as_input(pixels: Tensor, binarize: str, generator: torch.Generator) -> Tensor:
+def as_input(pixels: Tensor, binarize: str, *draws: torch.Generator) -> Tensor:
     """uint8 pixels as the model's input, `[n, 784]` float32: a fresh draw or grey values."""
-    return binarized(pixels, generator) if binarize == "dynamic" else grey(pixels)
+    return binarized(pixels, *draws) if binarize == "dynamic" else grey(pixels)

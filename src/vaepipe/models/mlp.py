@@ -8,6 +8,13 @@ from torch import Tensor, nn
 from vaepipe.models.architecture import ACTIVATIONS
 
 
+class Blank(nn.Linear):
+    """A linear layer whose weights are yet to be drawn."""
+
+    def reset_parameters(self) -> None:
+        """Leave the memory as it is: PyTorch would draw, from the program's own random state."""
+
+
 def mlp(widths: list[int], activation: str, generator: torch.Generator) -> nn.Sequential:
     """Linear layers of the given widths with an activation between them, none after the last.
 
@@ -16,7 +23,7 @@ def mlp(widths: list[int], activation: str, generator: torch.Generator) -> nn.Se
     """
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
-        linear = nn.utils.skip_init(nn.Linear, inputs, outputs)
+        linear = Blank(inputs, outputs)
         nn.init.xavier_uniform_(linear.weight, generator=generator)
         nn.init.zeros_(linear.bias)
         layers += [linear, getattr(nn, ACTIVATIONS[activation])()]

@@ -1,0 +1,93 @@
+"""Steps recorded and replayed: the code around a CUDA graph, with a recorder that calls again.
+
+A recorder for the CPU stands in for the graph: its replay does the work anew and writes into the
+tensors of the recording, as a graph does. What it can't show is that a CUDA device records the step
+itself; `captured` looks at that where it happens.
+"""
+
+import pytest
+import torch
+
+from test_training import SETTINGS, images, trained, trained_at_once  # noqa: F401
+from vaepipe import capture
+from vaepipe.runs import Run
+
+MESSAGE = "training without a CUDA graph"
+
+
+def called_again(work, chance):
+    found = work()
+    return found, lambda: found.copy_(work())
+
+
+def called_once(work, chance):
+    """Its replay does nothing."""
+    return work(), lambda: None
+
+
+def drawn_once(work, chance):
+    """Its replay begins from the same state of the generators each time."""
+    states = [one.get_state() for one in chance]
+    found = work()
+
+    def replay():
+        for one, state in zip(chance, states, strict=True):
+            one.set_state(state)
+        found.copy_(work())
+
+    return found, replay
+
+
+def refusing(work, chance):
+    work()
+    raise RuntimeError("operation not permitted when stream is capturing\nand more")
+
+
+def near(one, other):
+    """Up to the rate, which a graph reads in float32."""
+    (model, history), (other_model, other_history) = one, other
+    for row, other_row in zip(history, other_history, strict=True):
+        assert row == pytest.approx(other_row, rel=1e-5)
+    for a, b in zip(model.parameters(), other_model.parameters(), strict=True):
+        assert (a - b).norm() < 1e-3 * b.norm()
+
+
+@pytest.fixture
+def few(images):  # noqa: F811
+    """1,950 images: 20 steps an epoch, of which a block is recorded and the last is smaller."""
+    assert 1950 // SETTINGS.batch_size > capture.BLOCK
+    return images[0].first(1950), images[1]
+
+
+@pytest.mark.parametrize("name", ["ae", "cvae"])
+def test_replayed_steps_are_the_steps(name, few, tmp_path, monkeypatch, capsys):
+    run = Run(name, 3, 0)
+    plain = trained(run, few, tmp_path / "plain")
+    monkeypatch.setitem(capture.RECORD, "cpu", called_again)
+    near(trained(run, few, tmp_path / "replayed"), plain)
+    assert MESSAGE not in capsys.readouterr().err
+
+
+def test_replayed_steps_of_seeds_at_once_are_the_steps(few, tmp_path, monkeypatch, capsys):
+    runs = [Run("vae", 3, seed) for seed in range(2)]
+    plain = trained_at_once(runs, few, tmp_path / "plain")
+    monkeypatch.setitem(capture.RECORD, "cpu", called_again)
+    for one, other in zip(trained_at_once(runs, few, tmp_path), plain, strict=True):
+        near(one, other)
+    assert MESSAGE not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("record", [called_once, drawn_once, refusing])
+def test_a_step_that_is_not_recorded_right_is_taken_one_by_one(
+    record, few, tmp_path, monkeypatch, capsys
+):
+    run = Run("vae", 3, 0)
+    model, history = trained(run, few, tmp_path / "plain")
+    monkeypatch.setitem(capture.RECORD, "cpu", record)
+    other, other_history = trained(run, few, tmp_path / "other")
+    assert history == other_history
+    for a, b in zip(model.parameters(), other.parameters(), strict=True):
+        assert torch.equal(a, b)
+    said = capsys.readouterr().err
+    assert MESSAGE in said
+    assert "and more" not in said

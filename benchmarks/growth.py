@@ -30,7 +30,7 @@ import numpy as np
 from benchmarks import page
 
 SIZES = {
-    "seeds": [1, 2, 4, 8],
+    "seeds": [1, 2, 4, 8, 16, 32],
     "latent size": [2, 20, 200, 2000],
     "width": [50, 200, 800, 3200],
     "K": [10, 100, 1000, 10_000],
@@ -103,11 +103,13 @@ def in_fresh_process(axis: str, size: int, file: Path | None = None) -> dict[str
 
 
 def exponent(rows: list[dict[str, float]], key: str) -> float | None:
-    """The b of `a size^b` through the two largest sizes, where constants count least.
+    """The b of `a size^b` through the largest size and the last but two.
 
-    None where the smaller of the two is 0, as added memory can be.
+    Constants count least there, and memory, which the C library takes and keeps in large pieces,
+    is compared over more than one piece. None where the smaller of the two is 0, as added memory
+    can be.
     """
-    (small, low), (large, high) = ((row["size"], row.get(key, 0)) for row in rows[-2:])
+    (small, low), (large, high) = ((row["size"], row.get(key, 0)) for row in (rows[-3], rows[-1]))
     if low <= 0 or high <= 0:
         return None
     return round(math.log(high / low) / math.log(large / small), 2)
@@ -136,7 +138,7 @@ def measure(folder: Path | None, most: int) -> dict[str, object]:
             print(axis, rows[-1], flush=True)
         whole = [row for row in rows if "failed" not in row]
         found[axis] = {"rows": rows}
-        if len(whole) > 1:
+        if len(whole) > 2:
             for key in ("seconds", "added_memory_mib"):
                 found[axis][f"exponent_{key}"] = exponent(whole, key)
     return {"axes": found, "machine": machine()}

@@ -204,7 +204,7 @@ def growth(measured: dict) -> str:
         exponents = [found.get(f"exponent_{key}") for key in ("seconds", "added_memory_mib")]
         ends.append((axis, *("" if e is None else f"{e:.2f}" for e in exponents)))
     sizes = table(("grows", "to", "processor s", "memory added, MiB"), rows)
-    fitted = table(("exponent between the two largest", "of time", "of memory"), ends)
+    fitted = table(("exponent over the three largest", "of time", "of memory"), ends)
     return f"{sizes}\n\n{fitted}\n\nMachine: {machine(measured['growth']['machine'])}"
 
 

@@ -158,13 +158,14 @@ def test_ratios_are_taken_within_turns():
 
 @pytest.mark.parametrize("b", [0.5, 1.0, 2.0])
 def test_exponent_of_a_power(b):
-    rows = [{"size": n, "seconds": 3 * n**b} for n in (10, 100, 1000)]
+    rows = [{"size": n, "seconds": 3 * n**b} for n in (1, 10, 100, 1000)]
     rows[0]["seconds"] = 1e6  # where constants count
+    rows[2]["seconds"] *= 2  # a step between the two
     assert growth.exponent(rows, "seconds") == b
 
 
 def test_exponent_of_what_starts_at_nothing():
-    rows = [{"size": 1, "seconds": 0.0}, {"size": 10, "seconds": 1.0}]
+    rows = [{"size": n, "seconds": float(n > 1)} for n in (1, 10, 100)]
     assert growth.exponent(rows, "seconds") is None
 
 

@@ -44,8 +44,9 @@ def prepare(name: str, threads: int) -> torch.device:
 def _keep_freed_memory() -> None:
     """Have glibc keep what is freed for what is asked for next.
 
-    As it is, it gives large arrays back to the system at once, and each step's are made of new
-    pages, which the kernel has to clear: a fifth of a training step on a CPU (docs/performance.md).
+    As it is, it may give a step's arrays back to the system, which has to clear the pages of the
+    next step's. Whether it does hangs on what else lies in memory; where it did, that was a fifth
+    of a training step on a CPU.
     Other C libraries are left as they are.
     """
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)

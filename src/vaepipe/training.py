@@ -203,10 +203,10 @@ def train(
     take = steps_of(state, training, runs[0].latent_dim, settings)
 
     for epoch in range(len(histories[0]), settings.epochs):
-        orders = [torch.randperm(n, generator=one["order"]) for one in state.chance]
+        order = torch.stack([torch.randperm(n, generator=one["order"]) for one in state.chance])
         steps = range(epoch * per_epoch, (epoch + 1) * per_epoch)
         rates = [learning_rate(step, per_epoch, settings) for step in steps]
-        sums = take(torch.stack(orders).to(device), rates)
+        sums = take(order.to(device), rates)
         models = ensemble.unstacked()
         means = epoch_means(sums, n, runs, epoch, saved.path)
         rows = []

@@ -42,9 +42,12 @@ def draw_all(inputs: Inputs) -> None:
 
 def _write(figure: Figure, path: Path, dpi: int) -> None:
     """Write the figure as PNG and, beside it, as SVG; no file says when it was made."""
+    figure.set_dpi(dpi)
+    # Laid out and measured once: `bbox_inches="tight"` would do both for each file.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    box = figure.get_tightbbox().padded(0.04)
     for kind, metadata in (("png", {}), ("svg", {"Date": None})):
         with replacing(path.with_suffix(f".{kind}")) as aside:
-            figure.savefig(
-                aside, format=kind, dpi=dpi, metadata=metadata, bbox_inches="tight", pad_inches=0.04
-            )
+            figure.savefig(aside, format=kind, metadata=metadata, bbox_inches=box)
     plt.close(figure)

@@ -20,6 +20,7 @@ class Inputs:
 
     Attributes:
         test: test images as in the files.
+        seen: the same as models see them, by `train.binarize`: one draw for all figures.
         histories: a row per epoch, by run.
         metrics, comparison: the tables of `vaepipe.comparison`.
     """
@@ -28,6 +29,7 @@ class Inputs:
     settings: Figures
     results: Results
     test: Images
+    seen: dict[str, Tensor]
     histories: dict[Run, pd.DataFrame]
     metrics: pd.DataFrame
     comparison: pd.DataFrame
@@ -47,9 +49,8 @@ class Inputs:
         return model, note["train"]["binarize"]
 
     def pixels(self, index: Tensor, binarize: str) -> Tensor:
-        """Input of some test images, `[n, 784]`: the same draw in every figure."""
-        draw = generator(0, "figures")
-        return as_input(self.test.pixels, binarize, draw)[index]
+        """Input of some test images, `[n, 784]`."""
+        return self.seen[binarize][index]
 
     def of_digit(self, digit: int) -> Tensor:
         """Indices of the test images with that label, in the order of the file."""
@@ -64,11 +65,14 @@ class Inputs:
 
 def read(matrix: Matrix, settings: Figures, data: Path, results: Results) -> Inputs:
     """Read all that the figures need; weights are read one at a time, when drawn."""
+    test = test_images(data).to(torch.device("cpu"))
+    ways = ("dynamic", "none")
     return Inputs(
         matrix,
         settings,
         results,
-        test_images(data).to(torch.device("cpu")),
+        test,
+        {way: as_input(test.pixels, way, generator(0, "figures")) for way in ways},
         {run: pd.read_csv(results.history(run)) for run in runs_of(matrix)},
         pd.read_csv(results.metrics_table),
         pd.read_csv(results.comparison_table),

@@ -29,6 +29,10 @@ def growth(found: dict[str, dict], path: Path) -> None:
         for line, key in enumerate(QUANTITIES):
             axis = grid[line, column]
             rows = [row for row in one["rows"] if row.get(key, 0) > 0]
+            if not rows:
+                axis.set_axis_off()
+                axis.text(0.5, 0.5, "none measurable", ha="center", transform=axis.transAxes)
+                continue
             sizes, values = [row["size"] for row in rows], [row[key] for row in rows]
             axis.loglog(sizes, values, marker="o", markersize=3, color="#0072B2")
             linear = [values[-1] * size / sizes[-1] for size in sizes]

@@ -103,10 +103,11 @@ def _elbo_diagonals(axis: Axes) -> None:
     for total in sums[:: max(1, len(sums) // 8)]:
         axis.plot([left, right], [total - left, total - right], "-", lw=0.7, color="#b4b9c1")
         x, y = max(left, total - top), min(top, total - left)
-        text = f"-ELBO {total:.0f} " if x < right else ""
+        if x > right or y < bottom + 0.05 * (top - bottom):
+            continue  # no room for its name
         axis.annotate(
-            text, (x, y), (3, -9), textcoords="offset points", fontsize=7, color="#777c85",
-            clip_on=True,
+            f"-ELBO {total:.0f}", (x, y), (3, -9), textcoords="offset points", fontsize=7,
+            color="#777c85", clip_on=True, bbox={"fc": "white", "ec": "none", "pad": 0.6},
         )  # fmt: skip
 
 

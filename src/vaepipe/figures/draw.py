@@ -49,5 +49,5 @@ def _write(figure: Figure, path: Path, dpi: int) -> None:
     box = figure.get_tightbbox().padded(0.04)
     for kind, metadata in (("png", {}), ("svg", {"Date": None})):
         with replacing(path.with_suffix(f".{kind}")) as aside:
-            figure.savefig(aside, format=kind, metadata=metadata, bbox_inches=box)
+            figure.savefig(aside, format=kind, dpi=dpi, metadata=metadata, bbox_inches=box)
     plt.close(figure)

@@ -59,7 +59,7 @@ def work(axis: str, size: int, file: Path | None) -> dict[str, float]:
 
     from benchmarks import setting
     from benchmarks.bound import bound
-    from benchmarks.memory import watched
+    from benchmarks.memory import give_back, watched
     from benchmarks.timing import processor_seconds
     from vaepipe.data.dataset import Images, test_images, training_images
 
@@ -86,6 +86,7 @@ def work(axis: str, size: int, file: Path | None) -> dict[str, float]:
         model, asked = train(), test_images(setting.MNIST).first(EVALUATED)
         task = lambda: bound(model, asked, size, chunk=2000)  # noqa: E731
     setting.trained(settings, images.first(100))  # what PyTorch imports and sets up at first use
+    give_back()
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     with watched() as memory:
         seconds = processor_seconds(task)

@@ -1,5 +1,6 @@
 """Peak memory of a piece of work, apart from what the process held before."""
 
+import ctypes
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,12 @@ def held_mib() -> float:
     """Memory that the process holds for itself: resident, not the pages of mapped files."""
     line = next(x for x in STATUS.read_text().splitlines() if x.startswith("RssAnon"))
     return int(line.split()[1]) / 2**10
+
+
+def give_back() -> None:
+    """Have the C library give freed memory back, which the stages ask it to keep."""
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)
 
 
 @contextmanager

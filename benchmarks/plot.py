@@ -40,6 +40,7 @@ def growth(found: dict[str, dict], path: Path) -> None:
             axis.set_ylim(min(values) / 2, 2 * max(values))
             axis.set_xticks([row["size"] for row in one["rows"]])
             axis.xaxis.set_major_formatter(FuncFormatter(lambda size, _: short(size)))
+            axis.tick_params(axis="x", labelsize=5.5)
             axis.minorticks_off()
             axis.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
             axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -24,8 +24,16 @@ def one_by_one(step: Step, batch_size: int) -> Steps:
     """The steps, one after the other; the last one may be of fewer images."""
 
     def take(indices: Tensor, rates: Sequence[float]) -> Tensor:
-        batches = indices.split(batch_size, dim=1)
-        return torch.stack([step(i, rate) for i, rate in zip(batches, rates, strict=True)])
+        pairs = zip(indices.split(batch_size, dim=1), rates, strict=True)
+        sums = None
+        for number, (index, rate) in enumerate(pairs):
+            found = step(index, rate)
+            if sums is None:
+                # One place for all: small tensors that outlive their step, lying between what the
+                # steps free, cost 100 kB each.
+                sums = found.new_empty(len(rates), *found.shape)
+            sums[number] = found
+        return sums
 
     return take
 

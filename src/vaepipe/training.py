@@ -161,11 +161,9 @@ def steps_of(state: State, training: Images, latent_dim: int, settings: Train) -
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
-            reason = str(error).splitlines()[0]
-            print(
-                f"vaepipe: training without a CUDA graph, which takes longer: {reason}",
-                file=sys.stderr,
-            )
+            reason = str(error).partition("\n")[0]
+            text = f"vaepipe: training without a CUDA graph, which takes longer: {reason}"
+            print(text, file=sys.stderr)
     return one_by_one(step, settings.batch_size)
 
 

@@ -7,7 +7,6 @@ their processor time went into training steps. Then both drivers are asked again
 do. Start-up is the processor and wall time of a stage's imports in a fresh process.
 """
 
-import base64
 import json
 import os
 import shutil
@@ -80,11 +79,9 @@ def wall_seconds(tree: Path) -> dict[str, list[float]]:
     jobs: dict[str, dict[str, float]] = defaultdict(dict)
     for file in (tree / ".snakemake" / "metadata").iterdir():
         record = json.loads(file.read_text())
-        output = Path(base64.b64decode(file.name).decode())
-        # A job's outputs share its last moment; the start is that of the job, per output.
-        key = output.name.partition(".")[0] if record["rule"] in ("train", "evaluate") else ""
-        seconds = record["endtime"] - record["starttime"]
-        jobs[record["rule"]][key] = max(seconds, jobs[record["rule"]].get(key, 0))
+        # There is a record for every output of a job.
+        job, seconds = record["shellcmd"], record["endtime"] - record["starttime"]
+        jobs[record["rule"]][job] = max(seconds, jobs[record["rule"]].get(job, 0))
     return {rule: list(each.values()) for rule, each in jobs.items()}
 
 

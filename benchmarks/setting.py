@@ -1,5 +1,6 @@
 """What all contenders share: net, batch and data, and the `Train` settings of this project."""
 
+import math
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -38,18 +39,22 @@ def trained(
     latent_dim: int = LATENTS,
     validation: Images | None = None,
     on_epoch: Callable[[list[Row]], None] = lambda rows: None,
+    checkpoints: bool = True,
 ) -> list[nn.Module]:
     """VAEs of these seeds, trained by this project's own `train`.
 
     Where no validation images are given, one stands for them, which takes no time to speak of.
     PyTorch is set as in the stage, deterministic algorithms and all, and set back for the next
-    contender. A checkpoint is written, as always, into a temporary folder.
+    contender. Checkpoints are written, as always, into a temporary folder; or none, where steps
+    alone are measured.
     """
     device = prepare(settings.device, settings.threads)
     runs = [Run("vae", latent_dim, seed) for seed in seeds]
     validation = validation or training.first(1)
     with tempfile.TemporaryDirectory() as folder:
         place = checkpoint.Place(Path(folder) / "checkpoint", "benchmark")
+        if not checkpoints:
+            place.written = math.inf
         trained = train(runs, settings, training, validation, device, place, on_epoch)
     torch.set_deterministic_debug_mode("default")
     return [model for model, _ in trained]

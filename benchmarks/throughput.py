@@ -2,8 +2,8 @@
 
 The same net (784-400-20), batch (128), optimiser (Adam) and grey pixels for all; one thread; data
 in memory, no validation, no checkpoints. Measured is the processor time of an epoch of 25,600
-images, not the first: of this project's own `train`, of a DataLoader loop in the manner of the usual examples, and
-of pythae's trainer. The floor does the products of as many steps.
+images, not the first: of this project's own `train`, of a DataLoader loop in the manner of the
+usual examples, and of pythae's trainer. The floor does the products of as many steps.
 """
 
 import time

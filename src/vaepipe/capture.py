@@ -13,7 +13,7 @@ from torch import Tensor
 Step = Callable[[Tensor, float | Tensor], Tensor]
 # Some steps take the indices of all of them, `[runs, images]`, and a rate for each step; they give
 # the sums of each, `[steps, ...]`.
-Steps = Callable[[Tensor, Sequence[float]], Tensor]
+Steps = Callable[[Tensor, Sequence[float | Tensor]], Tensor]
 # Recording gives what the work returned, a tensor that every replay writes anew, and the replay.
 Record = Callable[[Callable[[], Tensor], Sequence[torch.Generator]], tuple[Tensor, Callable]]
 
@@ -23,7 +23,7 @@ BLOCK = 16  # steps of one graph: its launch, and the state of its generators, c
 def one_by_one(step: Step, batch_size: int) -> Steps:
     """The steps, one after the other; the last one may be of fewer images."""
 
-    def take(indices: Tensor, rates: Sequence[float]) -> Tensor:
+    def take(indices: Tensor, rates: Sequence[float | Tensor]) -> Tensor:
         pairs = zip(indices.split(batch_size, dim=1), rates, strict=True)
         sums = None
         for number, (index, rate) in enumerate(pairs):
@@ -90,8 +90,7 @@ def captured(
             one.set_state(before)
 
     def block() -> Tensor:
-        pairs = zip(indices.unbind(1), rates.unbind(), strict=True)
-        return torch.stack([step(i, rate) for i, rate in pairs])
+        return plain(indices.flatten(1), rates.unbind())
 
     def outcome(of_block: Callable[[], Tensor]) -> list[Tensor]:
         """Sums and state after two blocks, at a small rate."""

@@ -39,7 +39,7 @@ def _panels(inputs: Inputs, n: int, draw: Draw, colours: Colormap) -> Figure:
         for number, name in enumerate("xyz", start=1):
             text = f"{axis_name(run.latent_dim)} {number}"
             axis.set(**{f"{name}label": text})
-            getattr(axis, f"{name}axis").labelpad = -7
+            getattr(axis, f"{name}axis").labelpad = -4
         axis.set_title(label(run), y=0.97)
     dots = [Line2D([], [], marker="o", ls="", color=colours(d), label=str(d)) for d in range(10)]
     figure.legend(handles=dots, ncols=10, loc="lower center", handletextpad=0.1, columnspacing=1.2)

@@ -14,9 +14,9 @@ from benchmarks.memory import watched
 from benchmarks.setting import HIDDEN, LATENTS, PIXELS
 from benchmarks.timing import in_turns, processor_seconds, ratios, spread
 from vaepipe import params
+from vaepipe.core.rng import generator
 from vaepipe.data.dataset import Images, grey
-from vaepipe.evaluation import bound_and_distortion
-from vaepipe.randomness import generator
+from vaepipe.evaluation.likelihood import bound_and_distortion
 
 SAMPLES = 5000
 IMAGES = 100

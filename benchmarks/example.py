@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.setting import BATCH, HIDDEN, LATENTS, PIXELS, RATE
 from vaepipe.data.dataset import Images
 from vaepipe.data.idx import SIDE
-from vaepipe.torchvision_compat import import_datasets
+from vaepipe.data.torchvision_compat import import_datasets
 
 import_datasets()
 from torchvision.transforms import ToTensor  # noqa: E402

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from benchmarks import tables
-from vaepipe.files import read_json, write_json, write_text
+from vaepipe.core.files import read_json, write_json, write_text
 
 ROOT = Path(__file__).parents[1]
 SOURCE, PAGE = ROOT / "docs" / "performance.json", ROOT / "docs" / "performance.md"

@@ -9,13 +9,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from vaepipe import checkpoint, params
+from vaepipe import params
+from vaepipe.core.device import prepare
+from vaepipe.core.files import read_yaml
 from vaepipe.data.dataset import Images
-from vaepipe.devices import prepare
-from vaepipe.files import read_yaml
 from vaepipe.params import Train
-from vaepipe.runs import Run
-from vaepipe.training import Row, train
+from vaepipe.results import Run
+from vaepipe.training import checkpoint
+from vaepipe.training.loop import Row, train
 
 ROOT = Path(__file__).parents[1]
 MNIST = ROOT / "data" / "mnist"
@@ -52,7 +53,7 @@ def trained(
     runs = [Run("vae", latent_dim, seed) for seed in seeds]
     validation = validation or training.first(1)
     with tempfile.TemporaryDirectory() as folder:
-        place = checkpoint.Place(Path(folder) / "checkpoint", "benchmark")
+        place = checkpoint.Checkpoint(Path(folder) / "checkpoint", "benchmark")
         if not checkpoints:
             place.written = math.inf
         trained = train(runs, settings, training, validation, device, place, on_epoch)

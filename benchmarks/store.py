@@ -21,10 +21,10 @@ from tempfile import TemporaryDirectory
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
-from vaepipe.files import read_json
-from vaepipe.metrics import METRICS
+from vaepipe.core.files import read_json
+from vaepipe.evaluation.metrics import METRICS
 from vaepipe.params import Matrix
-from vaepipe.runs import Results
+from vaepipe.results import Results
 from vaepipe.tracking.publish import track
 from vaepipe.tracking.store import connect, store_uri
 

@@ -19,7 +19,7 @@ from benchmarks.example import Loop
 from benchmarks.timing import own_process, processor_seconds, spread
 from vaepipe.data.dataset import Images
 from vaepipe.params import Train
-from vaepipe.training import validate
+from vaepipe.training.loop import validate
 
 EPOCHS = 10
 EVERY = 2  # epochs of the loop between two runs of this project

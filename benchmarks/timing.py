@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from vaepipe.provenance import processor, versions
+from vaepipe.core.provenance import processor, versions
 
 Seconds = dict[str, list[float]]
 

@@ -3,7 +3,7 @@
 When the process ends, it writes a file in the folder that BENCHMARK_USAGE names: its command,
 processor seconds since its start (imports included), and its peak memory. A training process is
 also sampled every 5 ms of its processor time: a sample counts as a training step if the function
-`train` of vaepipe.training is on the stack, and nothing on it that is named in `NOT_STEPS`.
+`train` of vaepipe.training.loop is on the stack, and nothing on it that is named in `NOT_STEPS`.
 """
 
 import atexit

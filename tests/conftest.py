@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from tried import with_table
+from vaepipe.core.files import write_json
+from vaepipe.core.provenance import versions
 from vaepipe.data.sources import fetch
-from vaepipe.files import write_json
-from vaepipe.provenance import versions
 
 ROOT = Path(__file__).parents[1]
 AUTHOR = ["-c", "user.name=a test", "-c", "user.email=test@example.org"]

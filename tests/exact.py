@@ -17,10 +17,12 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal, kl_divergence
 
 from conftest import ROOT
-from vaepipe import comparison, estimates, evaluation, latents, objectives, params
-from vaepipe.files import read_yaml
-from vaepipe.models import Architecture, build
-from vaepipe.randomness import generator, normal
+from vaepipe import params
+from vaepipe.core.files import read_yaml
+from vaepipe.core.rng import generator, normal
+from vaepipe.evaluation import latents, statistics, tables
+from vaepipe.evaluation.likelihood import likelihood_metrics
+from vaepipe.models import Architecture, build, objectives
 
 EVALUATE = params.check(read_yaml(ROOT / "params.yaml")).evaluate
 
@@ -105,7 +107,7 @@ class LinearGaussian:
 def likelihood(model: object, n: int, samples: int, seed: int = 0, chunk: int = 20_000) -> dict:
     """The likelihood metrics of n images drawn from the model itself."""
     settings = replace(EVALUATE, importance_samples=samples, chunk=chunk)
-    return evaluation.likelihood(model, *model.draw(n), settings, generator(seed, "latent"))
+    return likelihood_metrics(model, *model.draw(n), settings, generator(seed, "latent"))
 
 
 def elbo_of_a_linear_gaussian() -> None:
@@ -192,7 +194,7 @@ def objective_and_gradient_by_finite_differences() -> None:
 
 def standard_error_of_a_mean() -> None:
     values = rand(500)
-    found = estimates.mean("some", values)
+    found = statistics.mean("some", values)
     assert math.isclose(found["some"], np.mean(values.numpy()))
     assert math.isclose(found["some_sem"], stats.sem(values.numpy()))
 
@@ -200,7 +202,7 @@ def standard_error_of_a_mean() -> None:
 def standard_error_by_bootstrap() -> None:
     """Of a mean the bootstrap must give what sd / sqrt(n) gives, up to its own error."""
     rows = rand(500, 1)
-    found = estimates.bootstrapped("some", lambda r: r.mean().item(), rows, generator(0, "test"))
+    found = statistics.bootstrapped("some", lambda r: r.mean().item(), rows, generator(0, "test"))
     assert math.isclose(found["some"], rows.mean().item())
     assert math.isclose(found["some_sem"], stats.sem(rows[:, 0].numpy()), rel_tol=0.5)
 
@@ -209,7 +211,7 @@ def frechet_distance_by_scipy() -> None:
     one, other = rand(200, 4), 1 + rand(200, 4, seed=1) @ rand(4, 4, seed=2)
     (a, b), (s, t) = ([f(r.numpy()) for r in (one, other)] for f in (mean_of, cov_of))
     expected = ((a - b) ** 2).sum() + np.trace(s + t - 2 * linalg.sqrtm(s @ t).real)
-    found = estimates.frechet_distance(estimates.moments(one), estimates.moments(other))
+    found = statistics.frechet_distance(statistics.moments(one), statistics.moments(other))
     assert math.isclose(found, expected, rel_tol=1e-9)
 
 
@@ -242,12 +244,12 @@ def mmd_pair_by_pair() -> None:
     pairs = [(i, j) for i in range(6) for j in range(6)]
     within_ = sum(k[i][j] for k in kernel[:2] for i, j in pairs if i != j) / 30
     expected = within_ - 2 * sum(kernel[2][i][j] for i, j in pairs) / 36
-    assert torch.isclose(estimates.squared_mmd(x, y), expected)
+    assert torch.isclose(statistics.squared_mmd(x, y), expected)
 
 
 def mmd_by_integration() -> None:
     for shift in (0.0, 0.3, 2.0):
-        blocks = estimates.prior_mmd(shift + rand(6000, 1), generator(0, "test"))
+        blocks = statistics.prior_mmd(shift + rand(6000, 1), generator(0, "test"))
         assert len(blocks) == 12
         within(blocks, _kernel_means(shift))
 
@@ -260,7 +262,7 @@ def active_units_by_construction() -> None:
 
 def interval_by_scipy() -> None:
     values = rand(5).numpy()
-    found = comparison.interval(pd.Series(values))
+    found = tables.interval(pd.Series(values))
     low, high = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert found["n"] == 5
     assert np.allclose(

@@ -14,15 +14,14 @@ import pandas as pd
 import pytest
 import torch
 from mlflow import MlflowClient
-
-from vaepipe import weights
-from vaepipe.comparison import comparison_table, metrics_table
-from vaepipe.figures import NAMES
-from vaepipe.files import read_json, write_json, write_text
-from vaepipe.models import Architecture, build
-from vaepipe.params import Matrix
-from vaepipe.runs import Results, Run, runs_of
 from vaepipe.tracking.publish import track
+
+from vaepipe.core.files import read_json, write_json, write_text
+from vaepipe.evaluation.tables import comparison_table, metrics_table
+from vaepipe.figures import NAMES
+from vaepipe.models import Architecture, build, weights
+from vaepipe.params import Matrix
+from vaepipe.results import Results, Run, runs_of
 
 ALL = Matrix(("ae", "vae", "cvae"), (3,), (0,))
 ONE = Matrix(("vae",), (3,), (0,))

@@ -5,18 +5,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vaepipe import weights
-from vaepipe.comparison import comparison_table, differences_table, metrics_table
+from vaepipe.core.files import read_json, write_json, write_text
+from vaepipe.core.rng import generator
 from vaepipe.data.manifest import read_manifest
+from vaepipe.evaluation.metrics import METRICS
+from vaepipe.evaluation.tables import comparison_table, differences_table, metrics_table
 from vaepipe.figures.draw import draw_all
 from vaepipe.figures.inputs import read
-from vaepipe.files import read_json, write_json, write_text
-from vaepipe.metrics import METRICS
-from vaepipe.models import Architecture, build
+from vaepipe.models import Architecture, build, weights
 from vaepipe.params import Figures, Matrix
-from vaepipe.randomness import generator
 from vaepipe.report.page import render
-from vaepipe.runs import Results, Run, runs_of
+from vaepipe.results import Results, Run, runs_of
 
 ROOT = Path(__file__).parents[1]
 OF_POSTERIOR = ("neg_elbo", "nll", "nll_marginal", "rate", "distortion", "bits_per_dim")

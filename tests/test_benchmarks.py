@@ -15,10 +15,10 @@ from benchmarks.timing import in_turns, ratios, spread
 
 from conftest import ROOT
 from test_startup import heavy_imports
-from vaepipe import training
+from vaepipe.core.files import read_json
 from vaepipe.data import dataset
 from vaepipe.data.idx import read_idx
-from vaepipe.files import read_json
+from vaepipe.training import loop
 
 
 @pytest.fixture(scope="module")
@@ -212,7 +212,7 @@ def test_time_to_loss_of_little_training(images, mnist_folder, monkeypatch):
 
 def test_what_is_no_step_is_named_as_in_training():
     for name in usage.NOT_STEPS - {"on_epoch"}:
-        assert hasattr(training, name) or hasattr(training.checkpoint, name)
+        assert hasattr(loop, name) or hasattr(loop.checkpoint, name)
 
 
 def test_usage_tells_steps_from_the_rest(tmp_path):
@@ -230,7 +230,7 @@ def test_usage_tells_steps_from_the_rest(tmp_path):
         "def train(): busy(); validate()\n"
     )
     script = tmp_path / "scripts/train.py"
-    script.write_text("from vaepipe.training import train\ntrain()\n")
+    script.write_text("from vaepipe.training.loop import train\ntrain()\n")
     environment = os.environ | {"PYTHONPATH": str(tmp_path), "BENCHMARK_USAGE": str(tmp_path)}
     subprocess.run([sys.executable, str(script)], env=environment, check=True)
     (file,) = tmp_path.glob("*.json")

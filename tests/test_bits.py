@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, a_copy, git, run_in, stage_command, with_site
-from vaepipe.files import read_json, undo_future_dates
+from vaepipe.core.files import read_json, undo_future_dates
 
 MODEL, HISTORY = "models/ae-z3-s0.safetensors", "history/ae-z3-s0.csv"
 
@@ -53,7 +53,7 @@ def test_surroundings_do_not_change_bits(smoke_tree, tmp_path, environment, reco
 
 def test_threads_and_algorithms_are_not_left_to_the_surroundings():
     """Another number of threads may give other bits, or may not: so it is looked at itself."""
-    code = "import torch; from vaepipe.devices import prepare; prepare('cpu', 1);"
+    code = "import torch; from vaepipe.core.device import prepare; prepare('cpu', 1);"
     code += "print(torch.get_num_threads(), torch.are_deterministic_algorithms_enabled())"
     done = run_in(ROOT, sys.executable, "-c", code, OMP_NUM_THREADS="2", MKL_NUM_THREADS="2")
     assert done.stdout.split() == ["1", "True"], done.stderr

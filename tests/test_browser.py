@@ -10,7 +10,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
 
-from vaepipe import weights
+from vaepipe.models import weights
 
 MODELS = ("ae", "vae", "cvae")
 SIZES = [(width, scheme) for width in (400, 1400) for scheme in ("light", "dark")]

@@ -9,36 +9,36 @@ import pytest
 import torch
 
 from test_training import SETTINGS, images, trained, trained_at_once  # noqa: F401
-from vaepipe import capture
-from vaepipe.runs import Run
+from vaepipe.results import Run
+from vaepipe.training import cuda_graph
 
 MESSAGE = "training without a CUDA graph"
 
 
-def called_again(work, chance):
+def called_again(work, rngs):
     found = work()
     return found, lambda: found.copy_(work())
 
 
-def called_once(work, chance):
+def called_once(work, rngs):
     """Its replay does nothing."""
     return work(), lambda: None
 
 
-def drawn_once(work, chance):
+def drawn_once(work, rngs):
     """Its replay begins from the same state of the generators each time."""
-    states = [one.get_state() for one in chance]
+    states = [one.get_state() for one in rngs]
     found = work()
 
     def replay():
-        for one, state in zip(chance, states, strict=True):
+        for one, state in zip(rngs, states, strict=True):
             one.set_state(state)
         found.copy_(work())
 
     return found, replay
 
 
-def refusing(work, chance):
+def refusing(work, rngs):
     work()
     raise RuntimeError("operation not permitted when stream is capturing\nand more")
 
@@ -55,7 +55,7 @@ def near(one, other):
 @pytest.fixture
 def few(images):  # noqa: F811
     """1,950 images: 20 steps an epoch, of which a block is recorded and the last is smaller."""
-    assert 1950 // SETTINGS.batch_size > capture.BLOCK
+    assert 1950 // SETTINGS.batch_size > cuda_graph.BLOCK
     return images[0].first(1950), images[1]
 
 
@@ -63,7 +63,7 @@ def few(images):  # noqa: F811
 def test_replayed_steps_are_the_steps(name, few, tmp_path, monkeypatch, capsys):
     run = Run(name, 3, 0)
     plain = trained(run, few, tmp_path / "plain")
-    monkeypatch.setitem(capture.RECORD, "cpu", called_again)
+    monkeypatch.setitem(cuda_graph.RECORD, "cpu", called_again)
     near(trained(run, few, tmp_path / "replayed"), plain)
     assert MESSAGE not in capsys.readouterr().err
 
@@ -71,7 +71,7 @@ def test_replayed_steps_are_the_steps(name, few, tmp_path, monkeypatch, capsys):
 def test_replayed_steps_of_seeds_at_once_are_the_steps(few, tmp_path, monkeypatch, capsys):
     runs = [Run("vae", 3, seed) for seed in range(2)]
     plain = trained_at_once(runs, few, tmp_path / "plain")
-    monkeypatch.setitem(capture.RECORD, "cpu", called_again)
+    monkeypatch.setitem(cuda_graph.RECORD, "cpu", called_again)
     for one, other in zip(trained_at_once(runs, few, tmp_path), plain, strict=True):
         near(one, other)
     assert MESSAGE not in capsys.readouterr().err
@@ -83,7 +83,7 @@ def test_a_step_that_is_not_recorded_right_is_taken_one_by_one(
 ):
     run = Run("vae", 3, 0)
     model, history = trained(run, few, tmp_path / "plain")
-    monkeypatch.setitem(capture.RECORD, "cpu", record)
+    monkeypatch.setitem(cuda_graph.RECORD, "cpu", record)
     other, other_history = trained(run, few, tmp_path / "other")
     assert history == other_history
     for a, b in zip(model.parameters(), other.parameters(), strict=True):

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from conftest import ROOT
-from vaepipe import checkpoint, params
-from vaepipe.files import read_yaml
-from vaepipe.provenance import Stopwatch
-from vaepipe.runs import Run
+from vaepipe import params
+from vaepipe.core.files import read_yaml
+from vaepipe.core.provenance import Stopwatch
+from vaepipe.results import Run
+from vaepipe.training import checkpoint
 
 
 @pytest.fixture
@@ -27,10 +28,10 @@ def clock(monkeypatch):
 @pytest.fixture
 def saved(tmp_path, clock, monkeypatch):
     """A place, and how to write to it: a write takes as long as is asked for."""
-    place = checkpoint.Place(tmp_path / "checkpoint", "one")
+    place = checkpoint.Checkpoint(tmp_path / "checkpoint", "one")
     tensors = {"weight": torch.zeros(2)}
 
-    def save(seconds: float, place: checkpoint.Place = place) -> None:
+    def save(seconds: float, place: checkpoint.Checkpoint = place) -> None:
         def slow(path, data):
             clock[0] += seconds
             path.write_bytes(data)
@@ -38,7 +39,7 @@ def saved(tmp_path, clock, monkeypatch):
         monkeypatch.setattr(checkpoint, "write_bytes", slow)
         checkpoint.save(place, tensors, [{}], [[]])
 
-    def load(place: checkpoint.Place) -> None:
+    def load(place: checkpoint.Checkpoint) -> None:
         checkpoint.load(place, tensors, [{}])
 
     return place, save, load
@@ -75,7 +76,7 @@ def test_the_seconds_of_all_processes_are_added_up(saved, clock):
     clock[0] += 7
     save(0.0)
     clock[0] += 100  # lost: it was killed before another checkpoint
-    second = checkpoint.Place(first.path, "one")
+    second = checkpoint.Checkpoint(first.path, "one")
     load(second)
     clock[0] += 3
     assert second.watch.read()["seconds"] == 10
@@ -83,7 +84,7 @@ def test_the_seconds_of_all_processes_are_added_up(saved, clock):
     load(second)  # as after a loss that is not finite: its own seconds are not counted twice
     clock[0] += 1
     assert second.watch.read()["seconds"] == second.watch.read()["cpu_seconds"] == 11
-    other = checkpoint.Place(first.path, "two")
+    other = checkpoint.Checkpoint(first.path, "two")
     load(other)
     assert other.watch.read()["seconds"] == 0
 

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from vaepipe.comparison import (
+from vaepipe.core.errors import UserError
+from vaepipe.evaluation.tables import (
     comparison_table,
     differences_table,
     metrics_table,
@@ -15,7 +16,6 @@ from vaepipe.comparison import (
     verdict,
     with_protocol,
 )
-from vaepipe.errors import UserError
 
 PROTOCOL = {
     "data_set": "mnist",

@@ -23,13 +23,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import servers
+from vaepipe.core.errors import UserError
 from vaepipe.data import manifest, transfer, wheel
 from vaepipe.data.dataset import training_images
 from vaepipe.data.idx import format_idx, parse_idx, read_idx, write_idx
 from vaepipe.data.manifest import DATA_SETS, FILES, MANIFEST, to_text
 from vaepipe.data.sources import fetch, verify
-from vaepipe.errors import UserError
-from vaepipe.torchvision_compat import import_datasets
+from vaepipe.data.torchvision_compat import import_datasets
 
 TIMEOUT = 0.5
 MD5_ONLY = ("fashion_mnist", "kmnist")
@@ -520,9 +520,9 @@ def test_a_full_disk_leaves_nothing(tmp_path, mnist_folder, record):
     code = (
         "import resource, sys\n"
         "from vaepipe.data.sources import fetch\n"
-        "from vaepipe.errors import one_message\n"
+        "from vaepipe.core.errors import exit_on_user_error\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000_000, 20_000_000))\n"
-        "with one_message():\n"
+        "with exit_on_user_error():\n"
         "    fetch('mnist', sys.argv[1], sys.argv[2])\n"
     )
     folder = tmp_path / "mnist"
@@ -546,7 +546,7 @@ def python(code: str, *arguments: str, path: Path | None = None) -> subprocess.C
 
 
 IMPORT_TWICE = (
-    "from vaepipe.torchvision_compat import import_datasets as load\n"
+    "from vaepipe.data.torchvision_compat import import_datasets as load\n"
     "datasets = load()\n"
     "assert load() is datasets\n"
     "print(datasets.MNIST.mirrors)\n"

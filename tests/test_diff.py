@@ -10,12 +10,12 @@ import yaml
 from scipy import stats
 
 from conftest import ROOT, a_copy, git, run_in
-from vaepipe import diff, presets, versions
-from vaepipe.comparison import comparison_table, curves_table, interval, summary
-from vaepipe.errors import UserError
-from vaepipe.metrics import METRICS
+from vaepipe.core.errors import UserError
+from vaepipe.evaluation.metrics import METRICS
+from vaepipe.evaluation.tables import comparison_table, curves_table, interval, summary
 from vaepipe.params import check_file
-from vaepipe.runs import Run
+from vaepipe.results import Run
+from vaepipe.versions import diff, presets, revisions
 
 
 def test_the_move_has_welchs_interval():
@@ -144,9 +144,9 @@ def test_diff_of_a_version_with_itself_finds_nothing(two_versions):
 
 
 def test_the_report_compares_with_the_version_before(two_versions, version):
-    assert versions.earlier(two_versions) is not None
+    assert revisions.earlier(two_versions) is not None
     assert "train.epochs" in diff.since_earlier(two_versions)
-    name = versions.earlier(version)
+    name = revisions.earlier(version)
     assert name is None or name not in git(version, "rev-parse", "--short", "v1")
 
 

@@ -19,9 +19,9 @@ from snakemake.settings.types import OutputSettings, Quietness, ResourceSettings
 
 from conftest import ROOT, a_copy, run_in, stage_command
 from published import Seen
-from vaepipe import weights
-from vaepipe.files import read_json
-from vaepipe.metrics import METRICS
+from vaepipe.core.files import read_json
+from vaepipe.evaluation.metrics import METRICS
+from vaepipe.models import weights
 
 # Snakemake checks the params while it reads the Snakefile, so DVC alone has a stage for it.
 CHECKED = "results/params.checked"
@@ -207,7 +207,7 @@ def test_of_seeds_at_once_those_that_fail_are_named_one_by_one(smoke_tree, tmp_p
     assert "training each by itself" in done.stderr
     assert "Traceback" not in done.stderr
     for seed in (0, 1):
-        note = weights.read_note(tmp_path / f"models/ae-z3-s{seed}.safetensors")
+        note = weights.read_metadata(tmp_path / f"models/ae-z3-s{seed}.safetensors")
         assert f"seed {seed}, is not finite" in note["failed"]
 
 
@@ -222,7 +222,9 @@ def test_snakemake_trains_all_seeds_of_a_model_at_once_when_asked(smoke_tree, tm
         run = f"vae-z3-s{seed}"
         assert len(pd.read_csv(tree / f"results/history/{run}.csv")) == 1
         assert read_json(tree / f"results/timing/{run}.json")["seeds_at_once"] == 2
-        assert weights.read_note(tree / f"results/models/{run}.safetensors")["run"]["seed"] == seed
+        assert (
+            weights.read_metadata(tree / f"results/models/{run}.safetensors")["run"]["seed"] == seed
+        )
 
 
 def test_every_name_in_mlflow_is_in_the_table_of_the_docs(smoke_tree, tmp_path):

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from conftest import ROOT, a_copy, git, run_in
-from vaepipe.digest import deterministic_files
 from vaepipe.params import check_file
-from vaepipe.runs import Results
+from vaepipe.results import Results
+from vaepipe.versions.digest import deterministic_files
 
 RATES = ("0.001", "0.003")
 # Every output that is in no digest, and why, is in docs/versions.md.

@@ -11,26 +11,19 @@ from torch.nn.functional import logsigmoid
 
 import exact
 from conftest import ROOT
-from vaepipe import (
-    checkpoint,
-    classifier,
-    evaluation,
-    latents,
-    objectives,
-    params,
-    training,
-    weights,
-)
+from vaepipe import params
+from vaepipe.core.errors import UserError
+from vaepipe.core.files import read_yaml
+from vaepipe.core.rng import generator
 from vaepipe.data import dataset
 from vaepipe.data.dataset import Images, as_input, duplicates
-from vaepipe.errors import UserError
-from vaepipe.evaluation import bound_and_distortion, marginal_bound
-from vaepipe.files import read_yaml
-from vaepipe.generation import generated, judged
-from vaepipe.metrics import HEADLINE, METRICS
-from vaepipe.models import MODELS, Architecture, build
-from vaepipe.randomness import generator
-from vaepipe.runs import Run
+from vaepipe.evaluation import classifier, evaluate, latents
+from vaepipe.evaluation.generation import generated, sample_quality
+from vaepipe.evaluation.likelihood import bound_and_distortion, marginal_bound
+from vaepipe.evaluation.metrics import HEADLINE, METRICS
+from vaepipe.models import MODELS, Architecture, build, objectives, weights
+from vaepipe.results import Run
+from vaepipe.training import checkpoint, loop
 
 CPU = torch.device("cpu")
 SETTINGS = params.check(read_yaml(ROOT / "params.yaml"))
@@ -70,12 +63,12 @@ def small_vae(training_set, tmp_path_factory) -> torch.nn.Module:
         device="cpu",
     )
     images = training_set.first(10_000), training_set.first(100)
-    place = checkpoint.Place(tmp_path_factory.mktemp("vae") / "checkpoint", "")
-    return training.train([Run("vae", 2, 0)], settings, *images, CPU, place)[0][0]
+    place = checkpoint.Checkpoint(tmp_path_factory.mktemp("vae") / "checkpoint", "")
+    return loop.train([Run("vae", 2, 0)], settings, *images, CPU, place)[0][0]
 
 
 @pytest.fixture(scope="module")
-def judge(training_set) -> classifier.Judge:
+def judge(training_set) -> classifier.ImageClassifier:
     return classifier.train(training_set, SETTINGS.classify, CPU)
 
 
@@ -166,24 +159,24 @@ def test_every_metric_has_an_error_and_a_title(name, judge, test_set, training_s
         SETTINGS.evaluate, importance_samples=4, training_images=300, generated_images=300
     )
     arguments = (test_set.first(400), training_set.first(300), judge, "dynamic", settings, CPU)
-    found = evaluation.evaluate(model, *arguments)
+    found = evaluate.evaluate(model, *arguments)
     names = {key for key in found if not key.endswith("_sem")}
     assert names <= set(METRICS)
     assert {f"{key}_sem" for key in names} == set(found) - names
     assert all(math.isfinite(value) for value in found.values())
-    assert found == evaluation.evaluate(model, *arguments)
+    assert found == evaluate.evaluate(model, *arguments)
     missing = set(METRICS) - names
     expected = {
         "ae": {"neg_elbo", "nll", "nll_marginal", "bits_per_dim", "rate", "distortion"}
-        | {"active_units", "control_accuracy"},
-        "vae": {"control_accuracy"},
+        | {"active_units", "conditional_accuracy"},
+        "vae": {"conditional_accuracy"},
         "cvae": set(),
     }
     assert missing == expected[name]
-    other = evaluation.evaluate(model, *arguments[:-2], replace(settings, seed=1), CPU)
+    other = evaluate.evaluate(model, *arguments[:-2], replace(settings, seed=1), CPU)
     assert {key for key in names if other[key] != found[key]} >= names - {
         "active_units",
-        "control_accuracy",
+        "conditional_accuracy",
     }
 
 
@@ -195,7 +188,7 @@ def test_the_headline_is_of_metrics():
 
 
 def test_the_classifier_is_right_about_985_of_1000_and_cheap(judge, test_set, training_set):
-    found = classifier.examine(judge, test_set, 0, CPU)
+    found = classifier.evaluate(judge, test_set, 0, CPU)
     assert found["test_accuracy"] >= 98.5
     assert 0 < found["frechet_floor"] < 5
     start = time.process_time()
@@ -215,7 +208,9 @@ def test_the_classifier_comes_from_its_seed_alone_and_back_from_disk(
         classifier.save(place, made)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
     again = classifier.load(tmp_path / "one", CPU)
-    assert classifier.examine(one, test_set, 0, CPU) == classifier.examine(again, test_set, 0, CPU)
+    assert classifier.evaluate(one, test_set, 0, CPU) == classifier.evaluate(
+        again, test_set, 0, CPU
+    )
 
 
 def test_what_is_no_classifier_is_refused(tmp_path):
@@ -242,11 +237,11 @@ def test_frechet_distance_and_control_tell_good_images_from_bad(judge, test_set)
                 return torch.logit(images, eps=1e-6)
 
         with torch.no_grad():
-            return judged(Model(), judge, len(images), 0, CPU)
+            return sample_quality(Model(), judge, len(images), 0, CPU)
 
     good, shuffled, bad = found(real), found(real.roll(1, 0)), found(0.5 * real + 0.5 * noise)
-    assert good["control_accuracy"] > 98
-    assert shuffled["control_accuracy"] < 2
+    assert good["conditional_accuracy"] > 98
+    assert shuffled["conditional_accuracy"] < 2
     assert shuffled["frechet_distance"] == pytest.approx(good["frechet_distance"])
     assert bad["frechet_distance"] > 10 * good["frechet_distance"]
 
@@ -267,14 +262,14 @@ def test_codes_that_hold_the_digit_are_told_apart():
     labels = torch.arange(600) % 10
     noise = exact.rand(600, 2, seed=3).float()
     ring = torch.stack([torch.cos(labels * 0.628), torch.sin(labels * 0.628)], 1)
-    apart = latents.digit_accuracy((ring + 0.05 * noise, labels), (ring - 0.05 * noise, labels))
+    apart = latents.code_accuracy((ring + 0.05 * noise, labels), (ring - 0.05 * noise, labels))
     assert apart["knn_accuracy"] > 99
     assert apart["probe_accuracy"] > 99
-    chance = latents.digit_accuracy((noise, labels), (noise.roll(1, 0), labels))
+    chance = latents.code_accuracy((noise, labels), (noise.roll(1, 0), labels))
     assert chance["knn_accuracy"] < 25
     assert chance["probe_accuracy"] < 25
     rings = torch.where(labels[:, None] % 2 == 0, 1.0, 3.0) * noise / noise.norm(dim=1)[:, None]
-    curved = latents.digit_accuracy((rings, labels % 2), (rings.flip(0), labels.flip(0) % 2))
+    curved = latents.code_accuracy((rings, labels % 2), (rings.flip(0), labels.flip(0) % 2))
     assert curved["knn_accuracy"] > 99
     assert curved["probe_accuracy"] < 65
 
@@ -282,7 +277,7 @@ def test_codes_that_hold_the_digit_are_told_apart():
 def test_nearness_to_the_prior_is_none_for_draws_of_it_and_grows_with_distance():
     z = exact.rand(4000, 3)
     near, far, wide = (
-        latents.nearness_to_prior(codes, generator(0, "test")) for codes in (z, z + 1, 3 * z)
+        latents.distance_to_prior(codes, generator(0, "test")) for codes in (z, z + 1, 3 * z)
     )
     assert near["prior_moments"] < 0.01
     assert far["prior_moments"] == pytest.approx(3, rel=0.1)

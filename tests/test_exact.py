@@ -7,7 +7,8 @@ from types import FunctionType, ModuleType
 import pytest
 
 import exact
-from vaepipe import comparison, estimates, evaluation, latents, objectives
+from vaepipe.evaluation import latents, likelihood, statistics, tables
+from vaepipe.models import objectives
 from vaepipe.models.vae import VAE
 
 
@@ -89,34 +90,34 @@ MUTANTS = [
         "labels.repeat(k)",
         [OBJECTIVE],
     ),
-    (evaluation, "log_weights", "s = min(chunk // block, samples - done)", "s = 1", [ELBO]),
-    (evaluation, "bound_and_distortion", "+ share", "", [BOUND, MARGINAL]),
-    (evaluation, "bound_and_distortion", "-= log_px", "+= log_px", [ELBO]),
-    (evaluation, "bound_and_distortion", "log_px.sum(1", "log_px.mean(1", [ELBO]),
-    (evaluation, "bound_and_distortion", "torch.logaddexp(", "torch.maximum(", [BOUND]),
-    (evaluation, "marginal_bound", "- math.log(classes)", "", [MARGINAL]),
-    (evaluation, "marginal_bound", "(labels + turn) % classes", "labels", [MARGINAL]),
-    (evaluation, "marginal_bound", "range(1, classes)", "range(2, classes)", [MARGINAL]),
-    (evaluation, "likelihood", "distortion + rate", "distortion - rate", [ELBO]),
-    (evaluation, "likelihood", "x.shape[1] * ", "", [MARGINAL]),
-    (evaluation, "likelihood", "-marginal / (", "marginal / (", [MARGINAL]),
-    (estimates, "mean", "** 0.5", "", [exact.standard_error_of_a_mean]),
-    (estimates, "mean", " / len(values) ** 0.5", "", [exact.standard_error_of_a_mean]),
-    (estimates, "bootstrapped", "(n, (n,)", "(n, (n // 10,)", [exact.standard_error_by_bootstrap]),
-    (estimates, "moments", ".cov()", ".corrcoef()", [exact.frechet_distance_by_scipy]),
-    (estimates, "frechet_distance", "- 2 *", "-", [exact.frechet_distance_by_scipy]),
-    (estimates, "frechet_distance", ".sqrt()", "", [exact.frechet_distance_by_scipy]),
-    (estimates, "frechet_distance", "offset + ", "", [exact.frechet_distance_by_scipy]),
-    (estimates, "_root", ".sqrt()", "", [exact.frechet_distance_by_scipy]),
-    (estimates, "squared_mmd", "- 2 *", "-", [exact.mmd_by_integration, exact.mmd_pair_by_pair]),
-    (estimates, "squared_mmd", "2 * x.", "x.", [exact.mmd_pair_by_pair]),
-    (estimates, "squared_mmd", " - k.diagonal().sum()", "", [exact.mmd_by_integration]),
+    (likelihood, "log_weights", "s = min(chunk // block, samples - done)", "s = 1", [ELBO]),
+    (likelihood, "bound_and_distortion", "+ share", "", [BOUND, MARGINAL]),
+    (likelihood, "bound_and_distortion", "-= log_px", "+= log_px", [ELBO]),
+    (likelihood, "bound_and_distortion", "log_px.sum(1", "log_px.mean(1", [ELBO]),
+    (likelihood, "bound_and_distortion", "torch.logaddexp(", "torch.maximum(", [BOUND]),
+    (likelihood, "marginal_bound", "- math.log(classes)", "", [MARGINAL]),
+    (likelihood, "marginal_bound", "(labels + turn) % classes", "labels", [MARGINAL]),
+    (likelihood, "marginal_bound", "range(1, classes)", "range(2, classes)", [MARGINAL]),
+    (likelihood, "likelihood_metrics", "distortion + rate", "distortion - rate", [ELBO]),
+    (likelihood, "likelihood_metrics", "x.shape[1] * ", "", [MARGINAL]),
+    (likelihood, "likelihood_metrics", "-marginal / (", "marginal / (", [MARGINAL]),
+    (statistics, "mean", "** 0.5", "", [exact.standard_error_of_a_mean]),
+    (statistics, "mean", " / len(values) ** 0.5", "", [exact.standard_error_of_a_mean]),
+    (statistics, "bootstrapped", "(n, (n,)", "(n, (n // 10,)", [exact.standard_error_by_bootstrap]),
+    (statistics, "moments", ".cov()", ".corrcoef()", [exact.frechet_distance_by_scipy]),
+    (statistics, "frechet_distance", "- 2 *", "-", [exact.frechet_distance_by_scipy]),
+    (statistics, "frechet_distance", ".sqrt()", "", [exact.frechet_distance_by_scipy]),
+    (statistics, "frechet_distance", "offset + ", "", [exact.frechet_distance_by_scipy]),
+    (statistics, "_root", ".sqrt()", "", [exact.frechet_distance_by_scipy]),
+    (statistics, "squared_mmd", "- 2 *", "-", [exact.mmd_by_integration, exact.mmd_pair_by_pair]),
+    (statistics, "squared_mmd", "2 * x.", "x.", [exact.mmd_pair_by_pair]),
+    (statistics, "squared_mmd", " - k.diagonal().sum()", "", [exact.mmd_by_integration]),
     (latents, "active_units", ".var(0)", ".std(0)", [exact.active_units_by_construction]),
     (latents, "active_units", ".var(0)", ".mean(0)", [exact.active_units_by_construction]),
-    (comparison, "interval", " / n**0.5", "", [exact.interval_by_scipy]),
-    (comparison, "interval", "n - 1)", "n)", [exact.interval_by_scipy]),
-    (comparison, "interval", "level / 2", "level / 4", [exact.interval_by_scipy]),
-    (comparison, "interval", "values.std()", "values.var()", [exact.interval_by_scipy]),
+    (tables, "interval", " / n**0.5", "", [exact.interval_by_scipy]),
+    (tables, "interval", "n - 1)", "n)", [exact.interval_by_scipy]),
+    (tables, "interval", "level / 2", "level / 4", [exact.interval_by_scipy]),
+    (tables, "interval", "values.std()", "values.var()", [exact.interval_by_scipy]),
 ]
 
 

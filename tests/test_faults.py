@@ -12,13 +12,14 @@ import pandas as pd
 import pytest
 
 from conftest import a_copy, environment_of, run_in, stage_command, with_site
-from vaepipe import params, weights
+from vaepipe import params
+from vaepipe.core.errors import UserError
+from vaepipe.core.files import read_json
 from vaepipe.data.dataset import test_images as read_test_images
 from vaepipe.data.dataset import training_images
 from vaepipe.data.manifest import FILES, MANIFEST
-from vaepipe.errors import UserError
-from vaepipe.files import read_json
-from vaepipe.runs import Results, Run
+from vaepipe.models import weights
+from vaepipe.results import Results, Run
 
 
 @pytest.fixture

@@ -9,14 +9,14 @@ from matplotlib.colors import to_rgb
 
 from conftest import ROOT
 from reports import made_results
+from vaepipe.core.rng import generator
 from vaepipe.figures import COLOURS, DIGIT_COLOURS, NAMES, charts, draw, images
 from vaepipe.figures.codes import codes_3d, shown_dim
 from vaepipe.figures.inputs import read
 from vaepipe.figures.style import SIDE, mosaic
-from vaepipe.objectives import gaussian_kl
+from vaepipe.models.objectives import gaussian_kl
 from vaepipe.params import Figures, Matrix
-from vaepipe.randomness import generator
-from vaepipe.runs import Run
+from vaepipe.results import Run
 
 FIGURES = Figures(images=4, digits=20, points=150, dpi=60)
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from conftest import ROOT, STRENGTH
 from vaepipe import params
-from vaepipe.errors import UserError
-from vaepipe.files import read_yaml
-from vaepipe.runs import runs_of
+from vaepipe.core.errors import UserError
+from vaepipe.core.files import read_yaml
+from vaepipe.results import runs_of
 
 DEFAULT = yaml.safe_load((ROOT / "params.yaml").read_text())
 KEYS = [(section, key) for section, values in DEFAULT.items() for key in values]

@@ -3,10 +3,9 @@
 import pytest
 import torch
 
-from vaepipe import weights
-from vaepipe.errors import UserError
-from vaepipe.models import MODELS, Architecture, build
-from vaepipe.randomness import generator, normal
+from vaepipe.core.errors import UserError
+from vaepipe.core.rng import generator, normal
+from vaepipe.models import MODELS, Architecture, build, weights
 
 N = 7
 

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from conftest import ROOT, copied_tree, run_in
-from vaepipe import arguments, params
-from vaepipe.errors import UserError
+from vaepipe import flags, params
+from vaepipe.core.errors import UserError
 
 
 def default() -> dict:
@@ -96,8 +96,8 @@ def test_flags_carry_a_section_whole(section):
     for name, value in values.items():
         words += [f"--{name}", *map(str, value if isinstance(value, list) else [value])]
     parser = argparse.ArgumentParser()
-    arguments.add_section(parser, section)
-    made = arguments.section(section, parser.parse_args(words))
+    flags.add_section(parser, section)
+    made = flags.section(section, parser.parse_args(words))
     assert made == getattr(params.check(default()), section.__name__.lower())
 
 

@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from conftest import ROOT
-from vaepipe import checkpoint, params, training
+from vaepipe import params
+from vaepipe.core.errors import UserError
+from vaepipe.core.files import read_yaml
 from vaepipe.data.dataset import Images, training_images
-from vaepipe.errors import UserError
-from vaepipe.files import read_yaml
-from vaepipe.objectives import squared_error
-from vaepipe.runs import Run
+from vaepipe.models.objectives import squared_error
+from vaepipe.results import Run
+from vaepipe.training import checkpoint, loop
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +26,8 @@ def settings() -> params.Settings:
 
 
 def train(run, settings, images, folder):
-    place = checkpoint.Place(folder / "checkpoint.safetensors", "post")
-    return training.train([run], settings, *images, torch.device("cpu"), place)[0]
+    place = checkpoint.Checkpoint(folder / "checkpoint.safetensors", "post")
+    return loop.train([run], settings, *images, torch.device("cpu"), place)[0]
 
 
 def some(folder) -> tuple[Images, Images]:

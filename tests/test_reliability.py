@@ -7,7 +7,7 @@ import pytest
 
 from conftest import ROOT
 from tried import with_table
-from vaepipe.files import read_json
+from vaepipe.core.files import read_json
 
 PAGE = (ROOT / "docs/reliability.md").read_text()
 NAMED = re.findall(r"`(test_\w+)\.py::(test_\w+)`", PAGE)

@@ -18,14 +18,15 @@ import yaml
 
 from conftest import ROOT
 from reports import made_page, made_results
-from vaepipe import params, weights
-from vaepipe.comparison import comparison_table, differences_table
-from vaepipe.files import read_json, write_json
-from vaepipe.metrics import METRICS
+from vaepipe import params
+from vaepipe.core.files import read_json, write_json
+from vaepipe.evaluation.metrics import METRICS
+from vaepipe.evaluation.tables import comparison_table, differences_table
+from vaepipe.models import weights
 from vaepipe.params import Figures, Matrix
 from vaepipe.report import embed, numbers, origin
 from vaepipe.report import page as page_module
-from vaepipe.runs import Run
+from vaepipe.results import Run
 
 FIGURES = Figures(images=4, digits=20, points=150, dpi=50)
 CONDITIONAL = {"cvae"}
@@ -283,7 +284,7 @@ def test_where_it_came_from(smoke_tree):
     mlflow = read_json(smoke_tree / "results/mlflow.json")
     for run_id in mlflow["runs"].values():
         assert run_id in text
-    note = weights.read_note(smoke_tree / "results/models/vae-z3-s0.safetensors")
+    note = weights.read_metadata(smoke_tree / "results/models/vae-z3-s0.safetensors")
     assert f"train.learning_rate{note['train']['learning_rate']}" in re.sub(r"\s", "", text)
     assert "snakemake --cores 4" in text
     for what, times in read_json(ROOT / "docs/reliability.json")["tried"].items():

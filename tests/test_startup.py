@@ -53,7 +53,9 @@ def test_a_stage_imports_only_what_it_needs(script):
     assert found <= NEEDED[script]
 
 
-@pytest.mark.parametrize("module", ["vaepipe", "vaepipe.cli", "vaepipe.drivers", "vaepipe.figures"])
+@pytest.mark.parametrize(
+    "module", ["vaepipe", "vaepipe.cli", "vaepipe.versions.handover", "vaepipe.figures"]
+)
 def test_what_every_command_imports_is_light(module):
     assert heavy_imports(f"import sys, {module}") == set()
 
@@ -64,13 +66,14 @@ import resource, sys
 from dataclasses import replace
 from pathlib import Path
 import torch
-from vaepipe import params, training
+from vaepipe import params
+from vaepipe.training import loop
 from vaepipe.data.dataset import Images
-from vaepipe.devices import prepare
-from vaepipe.ensemble import Ensemble
-from vaepipe.files import read_yaml
+from vaepipe.core.device import prepare
+from vaepipe.training.ensemble import Ensemble
+from vaepipe.core.files import read_yaml
 from vaepipe.models import Architecture, build
-from vaepipe.randomness import generator
+from vaepipe.core.rng import generator
 
 settings = params.check(read_yaml(Path(sys.argv[1]))).train
 prepare("cpu", 1)
@@ -81,7 +84,7 @@ chance = [{"binarisation": draw, "latent": draw}]
 for _ in range(2):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(20):
-        ensemble.descend(training.as_batch(images, chance, 20, settings), 1e-3)
+        ensemble.train_step(loop.as_batch(images, chance, 20, settings), 1e-3)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 20)
 """
 

@@ -17,6 +17,8 @@ import pytest
 import sqlalchemy
 import torch
 from mlflow import MlflowClient
+from vaepipe.tracking.attach import attach_report
+from vaepipe.tracking.publish import track
 
 from conftest import ROOT, STRENGTH
 from published import (
@@ -35,14 +37,12 @@ from published import (
     writes,
 )
 from servers import refusing, serve, status
-from vaepipe import weights
-from vaepipe.errors import UserError
+from vaepipe.core.errors import UserError
+from vaepipe.core.files import read_json, sha256, write_json
 from vaepipe.figures import COLOURS
-from vaepipe.files import read_json, sha256, write_json
-from vaepipe.runs import Results, Run, runs_of
-from vaepipe.tracking.attach import attach_report
+from vaepipe.models import weights
+from vaepipe.results import Results, Run, runs_of
 from vaepipe.tracking.content import driver
-from vaepipe.tracking.publish import track
 from vaepipe.tracking.secrets import redacted, without_secrets
 from vaepipe.tracking.store import store_uri
 

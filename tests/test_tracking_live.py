@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from vaepipe.tracking.publish import track
 
 from conftest import ROOT
 from published import ONE, Seen, about, assert_whole, history, write_results
 from stores import Server, silent, slow, until
 from vaepipe.params import check_file
-from vaepipe.runs import Results, Run
-from vaepipe.tracking.live import streaming
-from vaepipe.tracking.publish import track
+from vaepipe.results import Results, Run
 from vaepipe.tracking.stream import Stream
+from vaepipe.training.live import streaming
 
 VAE = Run("vae", 3, 0)
 
@@ -78,7 +78,7 @@ def test_a_run_of_other_code_is_replaced(server, live, tmp_path):
 
 
 def test_training_that_broke_off_goes_on_in_the_same_run(server, live, tmp_path, monkeypatch):
-    monkeypatch.setattr("vaepipe.tracking.live.PATIENCE", 1000.0)
+    monkeypatch.setattr("vaepipe.training.live.PATIENCE", 1000.0)
     name, rows = tmp_path.name, history(VAE)
 
     def state() -> str:
@@ -111,9 +111,9 @@ def test_a_silent_server_never_makes_training_wait(live, monkeypatch, capfd):
             patience.append(timeout)
             return super().wait(timeout if timeout is None else 0.01)
 
-    monkeypatch.setattr("vaepipe.tracking.live.Popen", Child)
+    monkeypatch.setattr("vaepipe.training.live.Popen", Child)
     clock = iter((100.0, 600.0))
-    monkeypatch.setattr("vaepipe.tracking.live.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("vaepipe.training.live.time.monotonic", lambda: next(clock))
     with silent() as url:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
         with streaming(live, about(VAE)) as send:

@@ -14,16 +14,16 @@ import mlflow
 import pytest
 import requests
 from moto.server import ThreadedMotoServer
+from vaepipe.tracking.publish import track
 
 from conftest import ROOT
 from published import ONE, Seen, about, assert_whole, history, start_publishing, write_results
 from stores import free_port, until
-from vaepipe.errors import UserError
+from vaepipe.core.errors import UserError
 from vaepipe.params import Matrix
-from vaepipe.runs import Results, Run
-from vaepipe.tracking.live import streaming
-from vaepipe.tracking.publish import track
+from vaepipe.results import Results, Run
 from vaepipe.tracking.ui import serving, wait
+from vaepipe.training.live import streaming
 
 PASSWORD = "only%2Dfor%40tests"
 PLAIN = "only-for@tests"

@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from conftest import ROOT
-from vaepipe import checkpoint, ensemble, params, training
+from vaepipe import params
+from vaepipe.core.files import read_yaml
+from vaepipe.core.rng import generator
 from vaepipe.data.dataset import Images, as_input, binarized, training_images
-from vaepipe.files import read_yaml
 from vaepipe.models import MODELS, Architecture, build
-from vaepipe.randomness import generator
-from vaepipe.runs import Run, name_of
+from vaepipe.results import Run, name_of
+from vaepipe.training import checkpoint, ensemble, loop
 
 CPU = torch.device("cpu")
 SETTINGS = replace(
@@ -37,13 +38,13 @@ def one_thread():
 
 
 def trained(run, images, folder, settings=SETTINGS, on_epoch=lambda row: None):
-    place = checkpoint.Place(folder / f"{run.name}.safetensors", f"{run} {settings}")
-    return training.train([run], settings, *images, CPU, place, lambda rows: on_epoch(rows[0]))[0]
+    place = checkpoint.Checkpoint(folder / f"{run.name}.safetensors", f"{run} {settings}")
+    return loop.train([run], settings, *images, CPU, place, lambda rows: on_epoch(rows[0]))[0]
 
 
 def trained_at_once(runs, images, folder, settings=SETTINGS):
-    place = checkpoint.Place(folder / f"{name_of(runs)}.safetensors", f"{runs} {settings}")
-    return training.train(runs, settings, *images, CPU, place)
+    place = checkpoint.Checkpoint(folder / f"{name_of(runs)}.safetensors", f"{runs} {settings}")
+    return loop.train(runs, settings, *images, CPU, place)
 
 
 def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
@@ -75,20 +76,20 @@ def test_every_minibatch_is_drawn_afresh():
 
 def test_the_rate_rises_then_falls_to_nothing():
     settings = replace(SETTINGS, learning_rate=0.01, warmup=0.1, schedule="cosine", epochs=5)
-    rates = [training.learning_rate(step, 20, settings) for step in range(100)]
+    rates = [loop.learning_rate(step, 20, settings) for step in range(100)]
     assert rates[:10] == pytest.approx([0.001 * (i + 1) for i in range(10)])
     assert rates[10] == pytest.approx(0.01)
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert 0 < rates[-1] < 1e-4
     flat = replace(settings, schedule="constant", warmup=0.0)
-    assert {training.learning_rate(step, 20, flat) for step in range(100)} == {0.01}
+    assert {loop.learning_rate(step, 20, flat) for step in range(100)} == {0.01}
 
 
 def test_the_rate_of_burda_and_others():
     """Section 5 of arXiv 1509.00519: 3^i passes at 0.001 * 10^(-i/7), i = 0 to 7."""
     settings = replace(SETTINGS, learning_rate=0.001, warmup=0, schedule="burda", epochs=3280)
     per_epoch = 7
-    rates = [training.learning_rate(e * per_epoch + 6, per_epoch, settings) for e in range(3280)]
+    rates = [loop.learning_rate(e * per_epoch + 6, per_epoch, settings) for e in range(3280)]
     expected = [0.001 * 10 ** (-i / 7) for i in range(8) for _ in range(3**i)]
     assert rates == pytest.approx(expected)
 
@@ -149,13 +150,13 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_state(
     run, per_epoch = Run("vae", 3, 4), 20
     rates = {0: 0.001, 1: math.inf}
     with monkeypatch.context() as patched:
-        patched.setattr(training, "learning_rate", lambda step, *_: rates[step // per_epoch])
-        with pytest.raises(training.NotFinite) as caught:
+        patched.setattr(loop, "learning_rate", lambda step, *_: rates[step // per_epoch])
+        with pytest.raises(loop.NotFinite) as caught:
             trained(run, images, tmp_path)
     for part in ("model vae", "3 latents", "seed 4", "epoch 2", "step 2 of 20", "learning_rate"):
         assert part in str(caught.value)
 
-    monkeypatch.setattr(training, "learning_rate", lambda *_: 0.001)
+    monkeypatch.setattr(loop, "learning_rate", lambda *_: 0.001)
     seen = []
     resumed, _ = trained(run, images, tmp_path, on_epoch=seen.append)
     assert [row["epoch"] for row in seen] == [2]
@@ -181,7 +182,7 @@ def test_seeds_at_once_are_the_seeds_one_by_one(name, images, tmp_path):
 def test_seeds_at_once_go_on_where_they_stopped(images, tmp_path):
     runs = [Run("vae", 3, seed) for seed in range(2)]
     whole = trained_at_once(runs, images, tmp_path / "whole")
-    place = checkpoint.Place(tmp_path / "cut.safetensors", "cut")
+    place = checkpoint.Checkpoint(tmp_path / "cut.safetensors", "cut")
 
     class Killed(Exception):
         pass
@@ -190,8 +191,8 @@ def test_seeds_at_once_go_on_where_they_stopped(images, tmp_path):
         raise Killed
 
     with pytest.raises(Killed):
-        training.train(runs, SETTINGS, *images, CPU, place, kill)
-    for one, other in zip(whole, training.train(runs, SETTINGS, *images, CPU, place), strict=True):
+        loop.train(runs, SETTINGS, *images, CPU, place, kill)
+    for one, other in zip(whole, loop.train(runs, SETTINGS, *images, CPU, place), strict=True):
         assert same(one[0], other[0])
         assert one[1] == other[1]
 
@@ -208,7 +209,7 @@ def test_a_step_is_one_of_pytorchs_adam():
             torch.arange(6),
             torch.randn(6, 1, 2, generator=draw).double(),
         )
-        sums = one.descend(batch, rate)
+        sums = one.train_step(batch, rate)
         terms = other.terms(*batch)
         adam.param_groups[0]["lr"] = rate
         adam.zero_grad()

@@ -17,8 +17,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 from conftest import ROOT
 from published import ALL, write_results
 from stores import free_port
-from vaepipe.files import write_json
-from vaepipe.runs import Results, runs_of
+from vaepipe.core.files import write_json
+from vaepipe.results import Results, runs_of
 
 UI = [sys.executable, "-c", "from vaepipe.cli import main; main()", "ui"]
 NAMES = [run.name for run in runs_of(ALL)]

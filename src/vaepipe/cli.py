@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 
 from vaepipe import params
-from vaepipe.errors import UserError, one_message
-from vaepipe.files import write_text
-from vaepipe.runs import Results
+from vaepipe.core.errors import UserError, exit_on_user_error
+from vaepipe.core.files import write_text
+from vaepipe.results import Results
 
 
 def check(flags: argparse.Namespace) -> None:
@@ -16,38 +16,39 @@ def check(flags: argparse.Namespace) -> None:
 
 def preset(flags: argparse.Namespace) -> None:
     """Write a preset into params.yaml, so that both drivers run it."""
-    from vaepipe import presets
+    from vaepipe.versions import presets
 
     print("\n".join(presets.apply(flags.name)) or f"params.yaml holds {flags.name} already")
 
 
 def handover(flags: argparse.Namespace) -> None:
     """Let one driver go on from the results of the other, without running anything again."""
-    from vaepipe import drivers
+    from vaepipe.versions import handover
 
-    hand = {"dvc": drivers.hand_to_dvc, "snakemake": drivers.hand_to_snakemake}
+    hand = {"dvc": handover.hand_to_dvc, "snakemake": handover.hand_to_snakemake}
     print(hand[flags.to](Path()))
 
 
 def pull(flags: argparse.Namespace) -> None:
     """Fetch the results of the checked-out version from DVC's remote."""
-    from vaepipe import drivers
+    from vaepipe.versions import handover
 
-    print(drivers.pull(Path()))
+    print(handover.pull(Path()))
 
 
 def diff(flags: argparse.Namespace) -> None:
     """Compare two versions of the results: a table here, and a page."""
-    from vaepipe import diff
+    from vaepipe.report import versions
+    from vaepipe.versions import diff
 
     found = diff.compare(Path(), flags.old, flags.new)
-    write_text(flags.out, diff.page(found))
+    write_text(flags.out, versions.page(found))
     print(f"{diff.text(found)}\n\nThe page is {flags.out}")
 
 
 def verify(flags: argparse.Namespace) -> None:
     """Run one run of each model again and compare it, bit for bit, with the results."""
-    from vaepipe.verify import text, verify
+    from vaepipe.versions.verify import text, verify
 
     differing = 0
     for finding in verify(Path()):
@@ -89,5 +90,5 @@ def main() -> None:
     serving.add_argument("--port", type=int, default=5000, help="where the UI listens")
 
     flags = parser.parse_args()
-    with one_message():
+    with exit_on_user_error():
         flags.run(flags)

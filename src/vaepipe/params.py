@@ -13,9 +13,9 @@ from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 
+from vaepipe.core.errors import UserError
+from vaepipe.core.files import read_yaml
 from vaepipe.data.manifest import DATA_SETS
-from vaepipe.errors import UserError
-from vaepipe.files import read_yaml
 from vaepipe.models import ACTIVATIONS, MODELS
 
 T = TypeVar("T")
@@ -276,7 +276,7 @@ def check(params: Any) -> Settings:
             )
     if problems:
         raise UserError("the params can't be used:\n" + "\n".join(f"  {p}" for p in problems))
-    return Settings(**{name: made(cls, params[name]) for name, cls in SECTIONS.items()})
+    return Settings(**{name: from_dict(cls, params[name]) for name, cls in SECTIONS.items()})
 
 
 def check_file(path: Path) -> Settings:
@@ -284,6 +284,6 @@ def check_file(path: Path) -> Settings:
     return check(read_yaml(path))
 
 
-def made(section: type[T], values: Mapping[str, Any]) -> T:
+def from_dict(section: type[T], values: Mapping[str, Any]) -> T:
     """The settings of a section out of values that have been checked."""
     return section(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

@@ -3,20 +3,20 @@
 import argparse
 from pathlib import Path
 
-from vaepipe import arguments, params
+from vaepipe import flags, params
+from vaepipe.core.errors import exit_on_user_error
 from vaepipe.data.sources import fetch
-from vaepipe.errors import one_message
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    arguments.add_section(parser, params.Data)
+    flags.add_section(parser, params.Data)
     parser.add_argument("--out", type=Path, required=True, help="folder for the data set's files")
-    flags = parser.parse_args()
-    data = arguments.section(params.Data, flags)
-    fetch(data.name, flags.out, data.source)
+    args = parser.parse_args()
+    data = flags.section(params.Data, args)
+    fetch(data.name, args.out, data.source)
 
 
 if __name__ == "__main__":
-    with one_message():
+    with exit_on_user_error():
         main()

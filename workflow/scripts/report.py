@@ -1,34 +1,23 @@
 """Write the comparison as one self-contained page."""
 
 import argparse
-from pathlib import Path
 
-from vaepipe import arguments, params
-from vaepipe.devices import prepare
-from vaepipe.errors import one_message
-from vaepipe.files import write_text
+from vaepipe import flags, params
+from vaepipe.core.errors import exit_on_user_error
+from vaepipe.core.files import write_text
 from vaepipe.report.page import render
-from vaepipe.runs import Results
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    arguments.add_section(parser, params.Matrix)
-    arguments.add_section(parser, params.Figures)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data set")
-    parser.add_argument("--results", type=Path, required=True, help="folder of all results")
-    parser.add_argument("--captions", type=Path, required=True, help="folder of the captions")
-    parser.add_argument("--tried", type=Path, required=True, help="counts of the tests of faults")
-    parser.add_argument("--out", type=Path, required=True, help="where the page is written")
-    flags = parser.parse_args()
-    matrix = arguments.section(params.Matrix, flags)
-    figures = arguments.section(params.Figures, flags)
-    prepare("cpu", threads=1)
-    results = Results(flags.results)
-    page = render(matrix, figures, flags.data, results, flags.captions, flags.tried, flags.out)
-    write_text(flags.out, page)
+    flags.add_section(parser, params.Matrix)
+    flags.add_section(parser, params.Figures)
+    flags.add_folders(parser)
+    args = parser.parse_args()
+    matrix, figures = flags.section(params.Matrix, args), flags.section(params.Figures, args)
+    write_text(args.results.report, render(matrix, figures, args.data, args.results))
 
 
 if __name__ == "__main__":
-    with one_message():
+    with exit_on_user_error():
         main()

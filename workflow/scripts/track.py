@@ -1,27 +1,23 @@
-"""Log every run and the comparison to MLflow."""
+"""Log every run and the comparison, with its report, to MLflow."""
 
 import argparse
-from pathlib import Path
 
-from vaepipe import arguments, params
-from vaepipe.errors import one_message
-from vaepipe.files import write_json
-from vaepipe.runs import Results
-from vaepipe.tracking.publish import track
+from vaepipe import flags, params
+from vaepipe.core.errors import exit_on_user_error
+from vaepipe.core.files import write_json
+from vaepipe.tracking.log_runs import log_runs
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    arguments.add_section(parser, params.Matrix)
-    arguments.add_section(parser, params.Track)
-    parser.add_argument("--results", type=Path, required=True, help="folder of all results")
-    parser.add_argument("--out", type=Path, required=True, help="where the run ids are written")
-    flags = parser.parse_args()
-    matrix = arguments.section(params.Matrix, flags)
-    settings = arguments.section(params.Track, flags)
-    write_json(flags.out, track(matrix, settings.experiment, Results(flags.results)))
+    flags.add_section(parser, params.Matrix)
+    flags.add_section(parser, params.Track)
+    flags.add_folders(parser, "results")
+    args = parser.parse_args()
+    matrix, settings = flags.section(params.Matrix, args), flags.section(params.Track, args)
+    write_json(args.results.mlflow_runs, log_runs(matrix, settings.experiment, args.results))
 
 
 if __name__ == "__main__":
-    with one_message():
+    with exit_on_user_error():
         main()

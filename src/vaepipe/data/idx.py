@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vaepipe.errors import UserError
-from vaepipe.files import write_bytes
+from vaepipe.core.errors import UserError
+from vaepipe.core.files import write_bytes
 
 UNSIGNED_BYTE = 8
 SIDE = 28

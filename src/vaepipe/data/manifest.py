@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from vaepipe.core.errors import UserError
 from vaepipe.data.idx import parse_idx
-from vaepipe.errors import UserError
 
 FILES = (
     "train-images-idx3-ubyte",

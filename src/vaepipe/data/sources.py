@@ -12,6 +12,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from vaepipe.core.errors import UserError
+from vaepipe.core.files import write_bytes
 from vaepipe.data import wheel
 from vaepipe.data.manifest import (
     DATA_SETS,
@@ -24,10 +26,8 @@ from vaepipe.data.manifest import (
     to_text,
     verify,
 )
+from vaepipe.data.torchvision_compat import import_datasets
 from vaepipe.data.transfer import GZIP, AbsentError, SourceError, download, read_file, unpack
-from vaepipe.errors import UserError
-from vaepipe.files import write_bytes
-from vaepipe.torchvision_compat import import_datasets
 
 __all__ = ["DATA_SETS", "FILES", "MANIFEST", "fetch", "verify"]
 

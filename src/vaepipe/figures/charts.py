@@ -7,12 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from vaepipe.evaluation.latents import ACTIVE
+from vaepipe.evaluation.metrics import HEADLINE, METRICS
 from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.style import MARKERS, colour, empty, label, panels, title
-from vaepipe.latents import ACTIVE
-from vaepipe.metrics import HEADLINE, METRICS
-from vaepipe.objectives import gaussian_kl
-from vaepipe.runs import Run, runs_of
+from vaepipe.models.objectives import gaussian_kl
+from vaepipe.results import Run, runs_of
 
 
 def _model_lines(inputs: Inputs, **style: object) -> list[Line2D]:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from vaepipe.figures.inputs import Inputs
-from vaepipe.runs import Run
+from vaepipe.results import Run
 
 
 def shown_dim(latent_dims: tuple[int, ...]) -> int:

@@ -6,11 +6,12 @@ from pathlib import Path
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from vaepipe.core.device import prepare
+from vaepipe.core.files import replacing
 from vaepipe.figures import charts, images, latents
 from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.structure import structure
-from vaepipe.files import replacing
-from vaepipe.runs import runs_of
+from vaepipe.results import runs_of
 
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
@@ -33,6 +34,7 @@ FIGURES = {
 
 def draw_all(inputs: Inputs) -> None:
     """Write every figure over runs, and one figure for each run."""
+    prepare("cpu", threads=1)  # few images: the same bits everywhere matter more than time
     for name, draw in FIGURES.items():
         _write(draw(inputs), inputs.results.figure(name), inputs.settings.dpi)
     for run in runs_of(inputs.matrix):

@@ -4,6 +4,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from vaepipe.core.rng import generator
 from vaepipe.figures.codes import shown_runs
 from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.style import (
@@ -14,8 +15,7 @@ from vaepipe.figures.style import (
     panels,
     show,
 )
-from vaepipe.randomness import generator
-from vaepipe.runs import Run
+from vaepipe.results import Run
 
 SAMPLE_ROWS = 5
 PAIRS = ((2, 7), (0, 4))  # digits between which codes are interpolated

@@ -7,11 +7,11 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from vaepipe import weights
+from vaepipe.core.rng import generator
 from vaepipe.data.dataset import Images, as_input, test_images
+from vaepipe.models import weights
 from vaepipe.params import Figures, Matrix
-from vaepipe.randomness import generator
-from vaepipe.runs import Results, Run, runs_of
+from vaepipe.results import Results, Run, runs_of
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Inputs:
         test: test images as in the files.
         seen: the same as models see them, by `train.binarize`: one draw for all figures.
         histories: a row per epoch, by run.
-        metrics, comparison: the tables of `vaepipe.comparison`.
+        metrics, comparison: the tables of `vaepipe.evaluation.tables`.
     """
 
     matrix: Matrix

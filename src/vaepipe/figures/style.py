@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from vaepipe.figures import COLOURS
-from vaepipe.runs import Run
+from vaepipe.results import Run
 
 WIDTH = 7.2  # inches: the text width of a printed page, so that 8.5 points stay 8.5 points
 SIDE = 28  # pixels of an image's side

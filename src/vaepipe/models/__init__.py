@@ -12,7 +12,7 @@ an ELBO), and offers
   `log_likelihood(x, z, labels)`: log p(x|z) for several z per image.
 
 Unconditional models take the labels and leave them alone, so that callers need not ask. Training
-asks only for `terms` (see `vaepipe.ensemble`): a model that learns in another way gets an
+asks only for `terms` (see `vaepipe.training.ensemble`): a model that learns in another way gets an
 update function of its own there.
 """
 

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from vaepipe.models.architecture import Architecture
-from vaepipe.models.mlp import mlp
-from vaepipe.objectives import bernoulli_log_likelihood
+from vaepipe.models.networks import mlp
+from vaepipe.models.objectives import bernoulli_log_likelihood
 
 
 class AE(nn.Module):

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from vaepipe.models.mlp import with_label
+from vaepipe.models.networks import with_label
 from vaepipe.models.vae import VAE
 
 

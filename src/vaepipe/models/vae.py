@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from vaepipe import objectives
+from vaepipe.models import objectives
 from vaepipe.models.architecture import Architecture
-from vaepipe.models.mlp import mlp
+from vaepipe.models.networks import mlp
 
 
 class VAE(nn.Module):

@@ -9,7 +9,7 @@ from vaepipe.figures import COLOURS, DIGIT_COLOURS
 from vaepipe.figures.codes import axis_name, codes_3d, shown_dim, shown_runs
 from vaepipe.figures.inputs import Inputs
 from vaepipe.report import embed
-from vaepipe.runs import Run
+from vaepipe.results import Run
 
 
 def explorer(inputs: Inputs) -> dict[str, Any]:

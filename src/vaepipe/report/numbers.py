@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from vaepipe import comparison as tables
-from vaepipe.comparison import KEYS, interval
-from vaepipe.metrics import HEADLINE, METRICS, NATS
+from vaepipe.evaluation import tables
+from vaepipe.evaluation.metrics import HEADLINE, METRICS, NATS
+from vaepipe.evaluation.tables import KEYS, interval
 
 # Knowing one of ten equally frequent digits is worth at most this many nats:
 # p(x) >= p(y) p(x|y), so -log p(x) <= -log p(x|y) + ln 10.
@@ -56,7 +56,7 @@ def better(difference: Any, conditional: set[str]) -> str | None:
     Where the metric is a bound given the label for a conditional model, that model must be ahead
     of an unconditional one by more than the label can be worth.
     """
-    model = tables.verdict(difference)
+    model = tables.better_model(difference)
     pair = {difference.model_a, difference.model_b}
     helped = difference.metric in GIVEN_LABEL and model in conditional and not pair <= conditional
     lead = min(abs(difference.low), abs(difference.high))
@@ -116,7 +116,7 @@ def main_table(
     return {"metrics": [METRICS[name] for name in names], "groups": groups}
 
 
-def verdict(
+def summary_sentences(
     comparison: pd.DataFrame, differences: pd.DataFrame, conditional: set[str]
 ) -> list[str]:
     """What the numbers allow to be said: a sentence a metric, none where an interval holds zero."""

@@ -1,26 +1,12 @@
 """How the results came about: settings against the defaults, code, data, machine, commands."""
 
 import json
-import subprocess
 from dataclasses import fields
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
-import yaml
-
 from vaepipe.params import Evaluate, Figures, Matrix
-
-
-def defaults() -> dict[str, dict[str, Any]] | None:
-    """params.yaml as it was committed; None where there is no git or no such file in it."""
-    try:
-        done = subprocess.run(
-            ["git", "show", "HEAD:./params.yaml"], capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return yaml.safe_load(done.stdout)
 
 
 def settings_used(
@@ -76,18 +62,6 @@ def commands(changes: dict[str, dict[str, Any]], commit: str | None) -> list[str
         ]
         dvc = "dvc exp run " + " ".join(f"-S {quote(word)}" for word in sets)
     return [*([f"git checkout {commit}"] if commit else []), snakemake, f"{dvc}"]
-
-
-def mlflow_links(mlflow: dict[str, Any]) -> dict[str, str]:
-    """The address of each run in MLflow's pages, by the run's name.
-
-    A store that is a file is shown by `make ui` on port 5000.
-    """
-    uri = mlflow["tracking_uri"]
-    server = uri.rstrip("/") if uri.startswith(("http://", "https://")) else "http://127.0.0.1:5000"
-    place = f"{server}/#/experiments/{mlflow['experiment_id']}/runs"
-    runs = mlflow["runs"] | {"comparison": mlflow["comparison"]}
-    return {name: f"{place}/{run_id}" for name, run_id in runs.items()}
 
 
 def machines(timing: dict) -> dict[str, list[str]]:

@@ -9,21 +9,21 @@ from jinja2 import Environment
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from vaepipe import weights
+from vaepipe.core.device import prepare
+from vaepipe.core.files import read_json
 from vaepipe.data.idx import SIDE
 from vaepipe.data.manifest import DATA_SETS, verify
-from vaepipe.diff import since_earlier
+from vaepipe.evaluation.metrics import HEADLINE, METRICS
 from vaepipe.figures import NAMES
 from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.inputs import read as read_inputs
-from vaepipe.files import read_json
-from vaepipe.metrics import HEADLINE, METRICS
+from vaepipe.models import weights
 from vaepipe.params import Figures, Matrix
-from vaepipe.provenance import git_state, processor, versions
-from vaepipe.report import embed, numbers, origin, templates
+from vaepipe.report import embed, numbers, origin, templates, versions
 from vaepipe.report.explorer import explorer
-from vaepipe.runs import Results, runs_of
+from vaepipe.results import Results, runs_of
 
+CAPTIONS = Path("workflow/report")
 SECTIONS = {
     "verdict": "Verdict",
     "numbers": "Numbers",
@@ -31,7 +31,7 @@ SECTIONS = {
     "images": "Images",
     "latents": "Latents",
     "method": "Models and loss",
-    "origin": "How it came about",
+    "origin": "Provenance",
 }
 # Figures that only some models give anything to draw for.
 OF_VARIATIONAL = ("rate_distortion", "active_latents")
@@ -39,27 +39,22 @@ OF_CONDITIONAL = ("digit_grid",)
 
 
 def render(
-    matrix: Matrix,
-    figures: Figures,
-    data: Path,
-    results: Results,
-    captions: Path,
-    tried: Path,
-    out: Path,
+    matrix: Matrix, figures: Figures, data: Path, results: Results, captions: Path = CAPTIONS
 ) -> str:
     """The whole page as HTML.
 
     Args:
+        data: folder of the data set.
         captions: folder of the figures' captions, a text each.
-        tried: what the tests of reliability tried, as `make reliability` wrote it.
-        out: where the page will lie, for its link to the documentation.
     """
+    prepare("cpu", threads=1)
     inputs = read_inputs(matrix, figures, data, results)
     kinds = {run.model: inputs.trained(run)[0] for run in inputs.first_runs}
     conditional = {name for name, model in kinds.items() if model.conditional}
     variational = {name for name, model in kinds.items() if model.variational}
     measured = {run.name: read_json(results.metrics(run)) for run in runs_of(matrix)}
     protocol = read_json(results.protocol)
+    provenance = read_json(results.provenance)
     timing = {run: read_json(results.timing(run)) for run in runs_of(matrix)}
     manifest = verify(data)
     page = _environment().get_template("page.html.j2")
@@ -74,15 +69,14 @@ def render(
         explorer=explorer(inputs),
         points=min(figures.points, len(inputs.test.labels)),
         side=SIDE,
-        kl_page=os.path.relpath("docs/kl.md", out.parent),
-        reliability=read_json(tried),
+        kl_page=os.path.relpath("docs/kl.md", results.folder),
         protocol=protocol,
         data=manifest,
         data_set=DATA_SETS[manifest["data_set"]].torchvision,
         timing=timing,
         **_numbers(inputs, timing, conditional),
-        **_origin(inputs, timing, protocol),
-        changes_since=since_earlier(results.folder.resolve().parent),
+        **_origin(inputs, timing, protocol, provenance),
+        changes_since=provenance["changes"] and versions.html(provenance["changes"]),
         plotly=embed.packed(get_plotlyjs().encode()),
         style=Markup(_source("page.css")),
         script=Markup(_source("decoder.js") + _source("explorer.js")),
@@ -142,7 +136,7 @@ def _numbers(inputs: Inputs, timing: dict, conditional: set[str]) -> dict[str, A
     terms = comparison.pivot(index=["latent_dim", "model"], columns="metric", values="mean")
     return {
         "metrics": METRICS,
-        "verdict": numbers.verdict(comparison, differences, conditional),
+        "verdict": numbers.summary_sentences(comparison, differences, conditional),
         "main": numbers.main_table(comparison, seconds, differences, conditional),
         "others": numbers.main_table(comparison, seconds, differences, conditional, others),
         "differences": [
@@ -156,24 +150,22 @@ def _numbers(inputs: Inputs, timing: dict, conditional: set[str]) -> dict[str, A
     }
 
 
-def _origin(inputs: Inputs, timing: dict, protocol: dict[str, Any]) -> dict[str, Any]:
-    """Settings, code, machines and links."""
-    note = weights.read_note(inputs.results.model(inputs.first_runs[0]))
-    mlflow = read_json(inputs.results.folder / "mlflow.json")
-    used = origin.settings_used(inputs.matrix, inputs.settings, note, protocol)
-    default, git = origin.defaults(), git_state()
+def _origin(
+    inputs: Inputs, timing: dict, protocol: dict[str, Any], provenance: dict[str, Any]
+) -> dict[str, Any]:
+    """Settings, code and machines."""
+    metadata = weights.read_metadata(inputs.results.model(inputs.first_runs[0]))
+    used = origin.settings_used(inputs.matrix, inputs.settings, metadata, protocol)
+    default, git = provenance["committed_params"], provenance["git"]
     changes = origin.changed(used, default)
     return {
-        "train": note["train"],
+        "train": metadata["train"],
         "settings": used,
         "defaults": default,
         "changes": changes,
         "commands": origin.commands(changes, git["commit"]),
         "git": git,
-        "versions": versions(),
-        "processor": processor(),
+        "versions": provenance["versions"],
+        "processor": provenance["processor"],
         "machines": origin.machines(timing),
-        "mlflow": mlflow,
-        "links": origin.mlflow_links(mlflow),
-        "local_store": not mlflow["tracking_uri"].startswith(("http://", "https://")),
     }

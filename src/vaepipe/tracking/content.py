@@ -11,12 +11,13 @@ from typing import Any
 
 from mlflow.entities import Dataset, Metric
 
-from vaepipe import __version__, weights
-from vaepipe.files import read_json, sha256
-from vaepipe.metrics import METRICS
+from vaepipe import __version__
+from vaepipe.core.files import read_json, sha256
+from vaepipe.core.provenance import git_state
+from vaepipe.evaluation.metrics import METRICS
+from vaepipe.models import weights
 from vaepipe.params import Evaluate
-from vaepipe.provenance import git_state
-from vaepipe.runs import Results, Run
+from vaepipe.results import Results, Run
 from vaepipe.tracking.names import (
     data_digest,
     digest,
@@ -48,8 +49,8 @@ class Content:
 
 
 def driver() -> str:
-    """Who runs this stage: DVC names its stage in the environment, our Snakefile itself."""
-    return "dvc" if "DVC_STAGE" in os.environ else os.environ.get("VAEPIPE_DRIVER", "none")
+    """Who runs this stage, as Snakefile and dvc.yaml say."""
+    return os.environ.get("VAEPIPE_DRIVER", "none")
 
 
 def common_tags() -> dict[str, str]:
@@ -67,7 +68,7 @@ def common_tags() -> dict[str, str]:
 def of_run(run: Run, results: Results) -> Content:
     """All that one run of the matrix has to show."""
     files = [results.model(run), results.history(run), results.metrics(run)]
-    note, measured = weights.read_note(files[0]), read_json(files[2])
+    note, measured = weights.read_metadata(files[0]), read_json(files[2])
     return Content(
         name=run.name,
         digest=digest(map(sha256, files)),

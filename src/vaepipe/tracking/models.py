@@ -14,19 +14,18 @@ from mlflow.types import ParamSchema, ParamSpec, Schema, TensorSpec
 from torch import nn
 
 import vaepipe
-from vaepipe import weights
+from vaepipe.models import weights
 from vaepipe.tracking.store import Store
 
 # What vaepipe.tracking.pyfunc needs to run, kept with each model.
 CODE = (
     "__init__.py",
-    "errors.py",
-    "files.py",
+    "core/__init__.py",
+    "core/errors.py",
+    "core/files.py",
     "models",
-    "objectives.py",
     "tracking/__init__.py",
     "tracking/pyfunc.py",
-    "weights.py",
 )
 REQUIREMENTS = ("mlflow", "numpy", "safetensors", "torch")
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from vaepipe.figures import COLOURS
-from vaepipe.runs import Results, Run
+from vaepipe.results import Results, Run
 
 DIGITS = 32  # hexadecimal digits of a digest; MLflow takes no more than 36 for a data set's
 

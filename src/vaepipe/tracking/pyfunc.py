@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from vaepipe import weights
+from vaepipe.models import weights
 
 TASKS = ("reconstruct", "sample")
 

@@ -13,8 +13,8 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from safetensors import safe_open
 
-from vaepipe import weights
-from vaepipe.runs import Results, Run
+from vaepipe.models import weights
+from vaepipe.results import Results, Run
 from vaepipe.tracking.content import failed, history_rows
 from vaepipe.tracking.models import models_of
 from vaepipe.tracking.names import DIGITS, data_digest
@@ -30,7 +30,7 @@ def register(store: Store, run: Run, run_id: str, results: Results) -> None:
     version is compared once, so that an alias which people moved by hand stays where it is.
     """
     path, client = results.model(run), store.client
-    note = weights.read_note(path)
+    note = weights.read_metadata(path)
     if failed(note):
         return
     name, sha = registered_name(note), weights_digest(path)

@@ -14,8 +14,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 
-from vaepipe.errors import UserError
-from vaepipe.runs import Results
+from vaepipe.core.errors import UserError
+from vaepipe.results import Results
 from vaepipe.tracking.names import writer
 from vaepipe.tracking.secrets import redacted, without_secrets
 

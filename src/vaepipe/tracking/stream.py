@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from vaepipe.runs import Results, Run
+from vaepipe.results import Results, Run
 from vaepipe.tracking.machine import Machine
 from vaepipe.tracking.names import (
     Point,

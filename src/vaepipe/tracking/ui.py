@@ -15,9 +15,9 @@ from urllib.parse import quote, urlsplit
 from urllib.request import urlopen
 
 import vaepipe.tracking  # noqa: F401  (sets what mlflow reads when it starts)
-from vaepipe.errors import UserError
-from vaepipe.files import read_json
-from vaepipe.runs import Results
+from vaepipe.core.errors import UserError
+from vaepipe.core.files import read_json
+from vaepipe.results import Results
 from vaepipe.tracking.secrets import without_secrets
 
 HOST = "127.0.0.1"

@@ -1,0 +1,68 @@
+"""Where tensors are computed, and with how many threads."""
+
+import ctypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from vaepipe.core.errors import UserError
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
+
+
+def prepare(name: str, threads: int) -> torch.device:
+    """The device of that name, with PyTorch set to give the same bits every time.
+
+    Args:
+        name: `auto` (CUDA, then MPS, then CPU), `cuda`, `mps` or `cpu`.
+        threads: CPU threads of one operation; sums are split by it, so it changes bits.
+
+    Raises:
+        UserError: the device is named and not there.
+    """
+    # cuBLAS reads this when it starts; without it deterministic algorithms refuse to multiply.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    # The same as torch.use_deterministic_algorithms(True), which takes a second to import more.
+    torch.set_deterministic_debug_mode("error")
+    # A help against reading memory that was never written, which nothing here does: it would write
+    # every new tensor twice, a tenth of a training step.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.set_num_threads(threads)
+    _keep_freed_memory()
+    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+    if name == "auto":
+        name = next((device for device, available in there.items() if available()), "cpu")
+    elif name in there and not there[name]():
+        raise UserError(
+            f"device is {name}, which this machine does not have; auto takes what it has"
+        )
+    return torch.device(name)
+
+
+def _keep_freed_memory() -> None:
+    """Have glibc keep what is freed for what is asked for next.
+
+    As it is, it may give a step's arrays back to the system, which has to clear the pages of the
+    next step's. Whether it does hangs on what else lies in memory; where it did, that was a fifth
+    of a training step on a CPU.
+    Other C libraries are left as they are.
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is not None:
+        set_option(M_MMAP_THRESHOLD, 32 * 2**20)  # its largest
+        set_option(M_TRIM_THRESHOLD, 2**30)
+
+
+@contextmanager
+def explain_out_of_memory(setting: str, value: int) -> Iterator[None]:
+    """Turn a want of memory in the body into a `UserError` that names the setting to lower."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # A CPU allocation that fails is a plain RuntimeError, known by its text alone.
+        named = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if not named and "can't allocate memory" not in str(error):
+            raise
+        raise UserError(f"memory is short for {setting} {value}: lower {setting}") from error

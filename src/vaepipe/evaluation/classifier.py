@@ -1,0 +1,153 @@
+"""A small convolutional classifier of the data set's classes, which measures generated images.
+
+It never sees a model's output while it learns, and no model sees it.
+"""
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors.torch import save as to_bytes
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, max_pool2d, relu
+
+from vaepipe.core.device import prepare
+from vaepipe.core.errors import UserError
+from vaepipe.core.files import write_bytes, write_json
+from vaepipe.core.rng import generator
+from vaepipe.data.dataset import Images, grey, test_images, training_images
+from vaepipe.evaluation import statistics
+from vaepipe.models import weights
+from vaepipe.params import Classify
+from vaepipe.results import Results
+from vaepipe.training.adam import Adam
+
+BLOCK = 1000  # images classified together
+
+
+class Classifier(nn.Module):
+    """Two convolutions and a hidden layer of 64 units, whose outputs are the features."""
+
+    def __init__(self, classes: int = 10):
+        super().__init__()
+        self.first = nn.Conv2d(1, 16, 5, stride=2, padding=2)
+        self.second = nn.Conv2d(16, 32, 3, padding=1)
+        self.hidden = nn.Linear(32 * 7 * 7, 64)
+        self.output = nn.Linear(64, classes)
+
+    def features(self, x: Tensor) -> Tensor:
+        """The hidden layer's outputs `[n, 64]` of images `[n, 784]` with values in [0, 1]."""
+        maps = relu(self.first(x.view(-1, 1, 28, 28)))
+        maps = max_pool2d(relu(self.second(maps)), 2)
+        return relu(self.hidden(maps.flatten(1)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits `[n, classes]` of images `[n, 784]` with values in [0, 1]."""
+        return self.output(self.features(x))
+
+
+class ImageClassifier(NamedTuple):
+    """A trained classifier, and the mean `[64]` and covariance `[64, 64]` of its features over
+    real training images: what generated images are held against."""
+
+    model: Classifier
+    reference: statistics.Moments
+
+    def predict(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Features `[n, 64]` and most probable classes `[n]` of images `[n, 784]` in [0, 1]."""
+        features = torch.cat([self.model.features(part) for part in images.split(BLOCK)])
+        return features, self.model.output(features).argmax(1)
+
+
+def initialise(model: nn.Module, rngs: torch.Generator) -> None:
+    """Draw the weights by He et al. 2015 (arXiv 1502.01852, eq. 10), from `rngs` alone."""
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=rngs)
+            nn.init.zeros_(layer.bias)
+
+
+def train(images: Images, settings: Classify, device: torch.device) -> ImageClassifier:
+    """Train on grey images by Adam, the rate falling to 0 as half a cosine.
+
+    Args:
+        images: training images, on the CPU.
+    """
+    model = Classifier()
+    initialise(model, generator(settings.seed, "initialisation"))
+    model.to(device).train()
+    images, order = images.to(device), generator(settings.seed, "order")
+    n = len(images.labels)
+    steps = settings.epochs * math.ceil(n / settings.batch_size)
+    adam, step = Adam([*model.parameters()]), 0
+    for _ in range(settings.epochs):
+        for index in torch.randperm(n, generator=order).to(device).split(settings.batch_size):
+            batch = images.at(index)
+            loss = cross_entropy(model(grey(batch.pixels)), batch.labels)
+            rate = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+            adam.step(torch.autograd.grad(loss, adam.parameters), rate)
+            step += 1
+    model.eval()
+    with torch.no_grad():
+        features = [model.features(grey(part)) for part in images.pixels.split(BLOCK)]
+    return ImageClassifier(model, statistics.moments(torch.cat(features)))
+
+
+@torch.no_grad()
+def evaluate(
+    classifier: ImageClassifier, test: Images, seed: int, device: torch.device
+) -> dict[str, float]:
+    """The classifier on real test images, with standard errors.
+
+    Returns:
+        Its accuracy in per cent, and the Frechet distance of real test images from real training
+        images: the floor under that of generated images.
+    """
+    test = test.to(device)
+    features, classes = classifier.predict(grey(test.pixels))
+    accuracy = 100 * (classes == test.labels).to(torch.float64)
+    return statistics.mean("test_accuracy", accuracy) | statistics.bootstrapped(
+        "frechet_floor",
+        lambda rows: statistics.frechet_distance(statistics.moments(rows), classifier.reference),
+        features,
+        generator(seed, "bootstrap"),
+    )
+
+
+def classify(settings: Classify, data: Path, results: Results) -> None:
+    """The job of the classify stage: train, measure on the test set, and write both."""
+    device = prepare(settings.device, settings.threads)
+    training, test = training_images(data, validation=0)[0], test_images(data)
+    trained = train(training, settings, device)
+    save(results.classifier, trained)
+    write_json(results.classifier_metrics, evaluate(trained, test, settings.seed, device))
+
+
+def save(path: Path, classifier: ImageClassifier) -> None:
+    """Write weights and reference as safetensors."""
+    tensors = {f"model.{name}": value for name, value in classifier.model.state_dict().items()}
+    tensors |= {
+        f"reference.{name}": value for name, value in classifier.reference._asdict().items()
+    }
+    contiguous = {name: value.to("cpu").contiguous() for name, value in tensors.items()}
+    write_bytes(path, to_bytes(contiguous, {"vaepipe": "{}"}))
+
+
+def load(path: Path, device: torch.device) -> ImageClassifier:
+    """Read what `save` wrote.
+
+    Raises:
+        UserError: the file is missing, or not a classifier of this project.
+    """
+    tensors = weights.read(path, weights=True)[1]
+    model = Classifier()
+    try:
+        reference = statistics.Moments(tensors.pop("reference.mean"), tensors.pop("reference.cov"))
+        model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items()})
+    except (KeyError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"{path} does not hold a classifier: {reason}; run classify again"
+        ) from error
+    return ImageClassifier(model.to(device).eval(), reference)

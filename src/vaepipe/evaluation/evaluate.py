@@ -1,0 +1,119 @@
+"""Measuring one trained run on the test set, in nats per image.
+
+Likelihoods keep the images apart (`[n]`); means and standard errors are taken once, at the end.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from vaepipe.core.device import explain_out_of_memory, prepare
+from vaepipe.core.rng import generator, normal
+from vaepipe.data.dataset import Images, as_input, test_images, training_images
+from vaepipe.data.manifest import read_manifest
+from vaepipe.evaluation import generation, latents, likelihood, statistics
+from vaepipe.evaluation.classifier import ImageClassifier
+from vaepipe.evaluation.classifier import load as load_classifier
+from vaepipe.models import objectives, weights
+from vaepipe.params import Evaluate
+
+
+@torch.no_grad()
+def evaluate(
+    model: nn.Module,
+    test: Images,
+    training: Images,
+    classifier: ImageClassifier,
+    binarize: str,
+    settings: Evaluate,
+    device: torch.device,
+) -> dict[str, float]:
+    """All metrics of one run, each with its standard error (`..._sem`).
+
+    Args:
+        test, training: images on the CPU; the training images are those from which digits are told.
+        classifier: measures generated images.
+        binarize: how the model saw its pixels while training. The draws depend on
+            `settings.seed` alone, so all runs are measured on the same pixels.
+    """
+    seed = settings.seed
+    # Drawn on the CPU, so that it is the same draw on every device.
+    x = as_input(test.pixels, binarize, generator(seed, "evaluation")).to(device)
+    seen = as_input(training.pixels, binarize, generator(seed, "evaluation training")).to(device)
+    test, training = test.to(device), training.to(device)
+
+    per_image = likelihood.reconstruction_metrics(model, x, test.labels)
+    found = {}
+    codes = z = model.codes(x, test.labels)
+    if model.variational:
+        latent = generator(seed, "evaluation latent", device)
+        per_image |= likelihood.likelihood_metrics(model, x, test.labels, settings, latent)
+        z = objectives.gaussian_sample(
+            *model.posterior(x, test.labels), normal(codes.shape, latent)
+        )
+        found |= statistics.bootstrapped(
+            "active_units", latents.active_units, codes, generator(seed, "bootstrap")
+        )
+    for name, values in per_image.items():
+        found |= statistics.mean(name, values)
+    found |= latents.distance_to_prior(z, generator(seed, "evaluation prior"))
+    found |= latents.code_accuracy(
+        (model.codes(seen, training.labels), training.labels), (codes, test.labels)
+    )
+    return found | generation.sample_quality(
+        model, classifier, settings.generated_images, seed, device
+    )
+
+
+def protocol(
+    data: Mapping[str, Any], metadata: Mapping[str, Any], images: int, settings: Evaluate
+) -> dict[str, Any]:
+    """How a run was measured: what must be the same before two runs are compared.
+
+    Args:
+        data: the data set's manifest.
+        metadata: what stands beside the run's weights.
+        images: how many test images there are.
+    """
+    return {
+        "data_set": data["data_set"],
+        "split": "test",
+        "images": images,
+        "binarize": metadata["train"]["binarize"],
+        "importance_samples": settings.importance_samples,
+        "evaluation_seed": settings.seed,
+        "training_images": settings.training_images,
+        "generated_images": settings.generated_images,
+    }
+
+
+def evaluate_files(
+    weight_files: Iterable[Path], classifier_file: Path, settings: Evaluate, data: Path
+) -> Iterator[dict[str, Any]]:
+    """The job of the evaluate stage: measure trained runs one after the other.
+
+    Args:
+        data: folder of the data set.
+
+    Yields:
+        For each file of weights the run (`model`, `latent_dim`, `seed`), its `metrics` and its
+        `protocol`; of a run whose training failed, no metrics and why in `failed`.
+    """
+    manifest = read_manifest(data)
+    device = prepare(settings.device, settings.threads)
+    classifier = load_classifier(classifier_file, device)
+    test = test_images(data)
+    training = training_images(data, validation=0)[0].first(settings.training_images)
+    for path in weight_files:
+        model, metadata = weights.load(path)
+        how = protocol(manifest, metadata, len(test.labels), settings)
+        failed, metrics = metadata.get("failed"), {}
+        if not failed:
+            with explain_out_of_memory("evaluate.chunk", settings.chunk):
+                metrics = evaluate(
+                    model.to(device), test, training, classifier, how["binarize"], settings, device
+                )
+        yield metadata["run"] | {"metrics": metrics, "protocol": how, "failed": failed}

@@ -1,0 +1,130 @@
+"""Bounds on the log-likelihood of images, their terms, and reconstruction errors.
+
+All in nats per image; images are kept apart (`[n]`), so that means and standard errors are taken
+once, at the end.
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from vaepipe.core.rng import normal
+from vaepipe.models import objectives
+from vaepipe.params import Evaluate
+
+BLOCK = 100  # images whose samples are decoded together
+
+
+def log_weights(
+    model: nn.Module, x: Tensor, labels: Tensor, samples: int, chunk: int, draw: torch.Generator
+) -> Iterator[tuple[slice, Tensor, Tensor]]:
+    """Importance weights of z drawn from the posterior, in pieces of bounded memory.
+
+    Args:
+        x, labels: input images `[n, pixels]` and their labels `[n]`.
+        samples: z per image.
+        chunk: decoded images in memory at once, at most.
+        draw: where the latent noise comes from.
+
+    Yields:
+        The slice of the images, log p(x|z) and log p(x|z) + log p(z) - log q(z|x), both
+        `[images, s]`; the s of all pieces of one slice add up to `samples`. The encoder runs once
+        per image.
+    """
+    block = min(BLOCK, chunk)
+    for start in range(0, len(x), block):
+        part = slice(start, start + block)
+        mean, log_var = (t[:, None] for t in model.posterior(x[part], labels[part]))
+        for done in range(0, samples, chunk // block):
+            s = min(chunk // block, samples - done)
+            noise = normal((len(mean), s, mean.shape[-1]), draw)
+            z = objectives.gaussian_sample(mean, log_var, noise)
+            log_px = model.log_likelihood(x[part], z, labels[part])
+            yield part, log_px, objectives.log_importance_weights(log_px, z, mean, log_var)
+
+
+def bound_and_distortion(
+    model: nn.Module, x: Tensor, labels: Tensor, samples: int, chunk: int, draw: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """The importance-weighted bound on log p(x) and the distortion, from the same samples.
+
+    Returns:
+        `objectives.importance_weighted_bound` of K samples (for a CVAE on log p(x|y), given the
+        labels), and the mean of -log p(x|z_k) over them. Both `[n]` in nats, float64.
+    """
+    bound = torch.full((len(x),), -math.inf, dtype=torch.float64, device=x.device)
+    distortion = torch.zeros_like(bound)
+    for part, log_px, weights in log_weights(model, x, labels, samples, chunk, draw):
+        # A piece counts by its share of the K samples.
+        share = math.log(weights.shape[1] / samples)
+        piece = objectives.importance_weighted_bound(weights.to(torch.float64)) + share
+        bound[part] = torch.logaddexp(bound[part], piece)
+        distortion[part] -= log_px.sum(1, dtype=torch.float64) / samples
+    return bound, distortion
+
+
+def marginal_bound(
+    model: nn.Module,
+    x: Tensor,
+    labels: Tensor,
+    given: Tensor,
+    samples: int,
+    chunk: int,
+    draw: torch.Generator,
+) -> Tensor:
+    """A lower bound on log p(x) = log sum_y p(y) p(x|y) of a conditional model, p(y) uniform.
+
+    Args:
+        given: the bound on log p(x|y) of each image's own label, `[n]` in nats.
+        samples: z per image for each of the other labels, whose terms are small. An estimate of
+            p(x|y) is unbiased with any number of samples, so the sum is too, and the mean of its
+            logarithm is at most log p(x).
+
+    Returns:
+        `[n]` in nats, float64: at least `given` - ln 10 for ten labels.
+    """
+    classes = model.architecture.classes
+    terms = [given]
+    for turn in range(1, classes):
+        other = (labels + turn) % classes
+        terms.append(bound_and_distortion(model, x, other, samples, chunk, draw)[0])
+    return torch.stack(terms).logsumexp(0) - math.log(classes)
+
+
+def reconstruction_metrics(model: nn.Module, x: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """How well one pass through the code gives the image back, for every model alike.
+
+    The code is the AE's code or the posterior's mean. The cross-entropy is in nats per image, the
+    squared error is summed over the pixels of the image.
+    """
+    logits = model.decode(model.codes(x, labels), labels)
+    return {
+        "reconstruction_cross_entropy": -objectives.bernoulli_log_likelihood(logits, x),
+        "reconstruction_squared_error": objectives.squared_error(logits, x),
+    }
+
+
+def likelihood_metrics(
+    model: nn.Module, x: Tensor, labels: Tensor, settings: Evaluate, draw: torch.Generator
+) -> dict[str, Tensor]:
+    """The likelihood metrics of a variational model, `[n]` each in nats per image.
+
+    Except `bits_per_dim`: bits per pixel.
+    """
+    samples, chunk = settings.importance_samples, settings.chunk
+    bound, distortion = bound_and_distortion(model, x, labels, samples, chunk, draw)
+    rate = objectives.gaussian_kl(*model.posterior(x, labels))
+    marginal = bound
+    if model.conditional:
+        others = math.ceil(samples / model.architecture.classes)
+        marginal = marginal_bound(model, x, labels, bound, others, chunk, draw)
+    return {
+        "neg_elbo": distortion + rate,
+        "distortion": distortion,
+        "rate": rate,
+        "nll": -bound,
+        "nll_marginal": -marginal,
+        "bits_per_dim": -marginal / (x.shape[1] * math.log(2)),
+    }

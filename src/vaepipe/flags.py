@@ -1,0 +1,77 @@
+"""Settings as the flags of a command, in both directions."""
+
+import argparse
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin
+
+from vaepipe.core.errors import UserError
+from vaepipe.models import MODELS
+from vaepipe.params import allowed, from_dict, problems_of
+from vaepipe.results import Results, Run
+
+T = TypeVar("T")
+
+
+def to_cli_args(settings: Any) -> list[str]:
+    """The flags that carry one section's settings, as DVC makes them of a section in a cmd."""
+    found = []
+    for key, value in asdict(settings).items():
+        found += [f"--{key}", *map(str, value if isinstance(value, tuple) else [value])]
+    return found
+
+
+def add_section(parser: argparse.ArgumentParser, section: type) -> None:
+    """Give the parser a required flag for each setting of the section."""
+    for setting in fields(section):
+        many = get_origin(setting.type) is tuple
+        kind = get_args(setting.type)[0] if many else setting.type
+        text = f"{setting.metadata['help']}: {allowed(kind, setting.metadata)}"
+        parser.add_argument(
+            f"--{setting.name}",
+            type=kind,
+            nargs="+" if many else None,
+            required=True,
+            metavar=setting.name.upper(),
+            help=text.replace("%", "%%"),
+        )
+
+
+def section(kind: type[T], parsed: argparse.Namespace) -> T:
+    """The settings of one section out of parsed flags; a `UserError` where one is not allowed."""
+    values = {f.name: getattr(parsed, f.name) for f in fields(kind)}
+    if problems := problems_of(kind.__name__.lower(), kind, values):
+        raise UserError("\n".join(problems))
+    return from_dict(kind, values)
+
+
+def add_runs(parser: argparse.ArgumentParser) -> None:
+    """Give the parser the flags that name runs of the matrix which differ in their seeds alone."""
+    parser.add_argument("--model", required=True, choices=sorted(MODELS), help="name of the model")
+    parser.add_argument("--latent_dim", type=int, required=True, help="size of the latent space")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        nargs="+",
+        required=True,
+        help="of all that is random in a run; the runs of several are trained at once",
+    )
+
+
+def runs(parsed: argparse.Namespace) -> list[Run]:
+    """The runs that the flags name."""
+    return [Run(parsed.model, parsed.latent_dim, seed) for seed in parsed.seed]
+
+
+def add_folders(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Give the parser the required flags --data, a folder's path, and --results, a `Results`."""
+    flags = {
+        "data": {"type": Path, "help": "folder of the data set"},
+        "results": {"type": _results, "help": "folder of all results"},
+    }
+    for name in names or flags:
+        parser.add_argument(f"--{name}", required=True, **flags[name])
+
+
+def _results(folder: str) -> Results:
+    return Results(Path(folder))

@@ -1,0 +1,160 @@
+"""The names of runs and of their files, in one place."""
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vaepipe.params import Matrix
+
+NAME = re.compile(r"[a-z0-9]+-z\d+-s\d+")
+OF_RUNS = {"models", "history", "timing", "metrics", "figures"}  # folders of files named for runs
+
+
+@dataclass(frozen=True, order=True)
+class Run:
+    """One cell of the matrix."""
+
+    model: str
+    latent_dim: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Such as `vae-z20-s0`."""
+        return f"{self.model}-z{self.latent_dim}-s{self.seed}"
+
+
+def name_of(runs: Sequence[Run]) -> str:
+    """The name of runs that differ in their seeds alone, such as `vae-z20-s0+1+2`."""
+    return "+".join([runs[0].name, *(str(run.seed) for run in runs[1:])])
+
+
+def runs_of(matrix: "Matrix") -> list[Run]:
+    """All runs of the matrix, in its order."""
+    return [
+        Run(model, latent_dim, seed)
+        for model in matrix.models
+        for latent_dim in matrix.latent_dims
+        for seed in matrix.seeds
+    ]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Where the stages leave their files under one results folder."""
+
+    folder: Path = Path("results")
+
+    def model(self, run: Run) -> Path:
+        """Trained weights."""
+        return self.folder / "models" / f"{run.name}.safetensors"
+
+    def history(self, run: Run) -> Path:
+        """A row per epoch."""
+        return self.folder / "history" / f"{run.name}.csv"
+
+    def metrics(self, run: Run) -> Path:
+        """Test metrics."""
+        return self.folder / "metrics" / f"{run.name}.json"
+
+    def checkpoint(self, *runs: Run) -> Path:
+        """Where unfinished runs go on from, trained at once; not an output, so no driver deletes
+        it."""
+        return self.folder / "checkpoints" / f"{name_of(runs)}.safetensors"
+
+    @property
+    def classifier(self) -> Path:
+        """Weights of the classifier that judges generated images, and its reference."""
+        return self.folder / "classifier.safetensors"
+
+    @property
+    def classifier_metrics(self) -> Path:
+        """The classifier on real test images."""
+        return self.folder / "classifier.json"
+
+    @property
+    def metrics_table(self) -> Path:
+        """A row per run."""
+        return self.folder / "metrics.csv"
+
+    @property
+    def comparison_table(self) -> Path:
+        """Means and intervals over seeds."""
+        return self.folder / "comparison.csv"
+
+    @property
+    def curves_table(self) -> Path:
+        """Losses of all runs, a row per run and epoch."""
+        return self.folder / "curves.csv"
+
+    @property
+    def summary(self) -> Path:
+        """The means alone, rounded, for people and for DVC."""
+        return self.folder / "summary.json"
+
+    @property
+    def mlflow(self) -> Path:
+        """The folder of MLflow's store, in the tree that was asked for the results.
+
+        A queued experiment runs in a copy of that tree; dvc.yaml names the tree in VAEPIPE_ROOT.
+        """
+        return Path(os.path.relpath(Path(os.environ.get("VAEPIPE_ROOT") or ".") / self.folder))
+
+    @property
+    def mlflow_runs(self) -> Path:
+        """The ids of the runs in MLflow, by the runs' names."""
+        return self.folder / "mlflow.json"
+
+    @property
+    def provenance(self) -> Path:
+        """What everything was made with: commit, versions, machine, and what changed."""
+        return self.folder / "provenance.json"
+
+    @property
+    def report(self) -> Path:
+        """The page over all runs."""
+        return self.folder / "report.html"
+
+    @property
+    def digest(self) -> Path:
+        """SHA-256 of every deterministic result."""
+        return self.folder / "digest.json"
+
+    @property
+    def differences_table(self) -> Path:
+        """Differences between models, paired by seed."""
+        return self.folder / "differences.csv"
+
+    @property
+    def protocol(self) -> Path:
+        """How everything in the tables was measured."""
+        return self.folder / "protocol.json"
+
+    def figure(self, name: str) -> Path:
+        """A figure over runs, by its name, or a run's own figure, by the run's."""
+        return self.folder / "figures" / f"{name}.png"
+
+    def timing(self, run: Run) -> Path:
+        """Seconds, memory, machine."""
+        return self.folder / "timing" / f"{run.name}.json"
+
+
+def set_aside(results: Results, runs: list[Run]) -> None:
+    """Move the results of all other runs to `aside/`, with a message.
+
+    DVC's later stages depend on whole folders: what another matrix left in them would be part of
+    this version, but of no other tree that checks it out.
+    """
+    names = {run.name for run in runs}
+    for path in sorted(results.folder.glob("*/*")):
+        folder, run = path.parent.name, path.name.partition(".")[0]
+        if folder in OF_RUNS and NAME.fullmatch(run) and run not in names:
+            place = results.folder / "aside" / folder / path.name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(place)
+            print(f"set aside, of no run in the params: {place}", file=sys.stderr)

@@ -1,0 +1,209 @@
+"""Logging to MLflow: every run whole or not at all, once, however often it is called or killed."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import mlflow
+from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Run as MlflowRun
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
+
+from vaepipe.core.files import locked, sha256
+from vaepipe.figures import NAMES
+from vaepipe.params import Matrix
+from vaepipe.results import Results, runs_of
+from vaepipe.tracking.content import Content, common_tags, of_run
+from vaepipe.tracking.models import logged_model, models_of
+from vaepipe.tracking.names import digest
+from vaepipe.tracking.registry import register
+from vaepipe.tracking.secrets import without_secrets
+from vaepipe.tracking.store import Store, connect, exclusively, store_uri, usable
+
+BATCH = 1000  # metrics that one call may log
+
+
+def log_runs(matrix: Matrix, experiment: str, results: Results) -> dict[str, Any]:
+    """Log every run of the matrix and one run that holds the comparison; register the models.
+
+    A run is known by the digest of its files. One that is there whole is left alone, one that was
+    cut short is written anew, or completed if training has streamed to it. Runs of other versions
+    stay, to be compared with.
+
+    Returns:
+        The store, the experiment's id, and the MLflow run id of each run and of the comparison.
+
+    Raises:
+        UserError: the store can't be used, or another process is logging these results.
+    """
+    uri = store_uri(results)
+    with (
+        usable(uri),
+        locked(results.folder / "mlflow.lock", "the results are being logged to MLflow"),
+    ):
+        mlflow.set_tracking_uri(uri)  # the registry looks for models there, whatever its client
+        store = connect(uri, experiment, results)
+        begun = unfinished(store)
+        tables = [results.metrics_table, results.comparison_table, results.differences_table]
+        tables.append(results.protocol)
+        figures = [results.figure(name) for name in NAMES]
+        version = digest(map(sha256, [*tables, *figures]))[:12]
+        tags = common_tags() | {"report_version": version}
+
+        runs = runs_of(matrix)
+        ids = {run.name: log_run(store, of_run(run, results), tags, begun) for run in runs}
+        with exclusively(uri):
+            for run in runs:
+                register(store, run, ids[run.name], results)
+        comparison = Content(
+            name="comparison",
+            digest=digest([version, *ids.values()]),
+            tags={"mlflow.note.content": links(store.experiment_id, ids)},
+            artifacts=dict.fromkeys(tables, ""),
+            # The report shows what a run cost, so it is no part of what tells comparisons apart.
+            figures=dict.fromkeys(figures, "figures") | {results.report: ""},
+        )
+        return {
+            "tracking_uri": without_secrets(uri),
+            "experiment_id": store.experiment_id,
+            "runs": ids,
+            "comparison": log_run(store, comparison, tags, begun),
+        }
+
+
+def links(experiment_id: str, ids: dict[str, str]) -> str:
+    """Markdown that leads from the comparison to its runs within MLflow's UI."""
+    lines = [f"- [{name}](#/experiments/{experiment_id}/runs/{i})" for name, i in ids.items()]
+    return "\n".join(["The runs of this comparison:", "", *lines])
+
+
+def is_whole(run: MlflowRun) -> bool:
+    """Whether all of a run is there; one whose training failed is whole with that said."""
+    failed = run.info.status == "FAILED" and "failed" in run.data.tags
+    return run.info.status == "FINISHED" or failed
+
+
+def unfinished(store: Store) -> list[MlflowRun]:
+    """What this results folder began in the store and did not finish."""
+    mine = f"tags.writer = '{store.writer}' and attributes.status != 'FINISHED'"
+    return [r for r in store.client.search_runs([store.experiment_id], mine) if not is_whole(r)]
+
+
+def log_run(
+    store: Store, content: Content, tags: dict[str, str], begun: Sequence[MlflowRun]
+) -> str:
+    """Write one run unless it is there whole, and give its id."""
+    whole = finished(store, content)
+    begun = [run for run in begun if run.info.run_name == content.name]
+    streamed = None if whole else next((r for r in begun if agrees(store, r, content)), None)
+    for run in begun:
+        if run is not streamed:
+            discard(store, run.info.run_id)
+    if whole:
+        refresh(store, whole[0], content, tags)
+        return whole[0].info.run_id
+
+    tags = tags | content.tags | {"digest": content.digest, "writer": store.writer}
+    if streamed:
+        run_id = streamed.info.run_id
+        store.client.update_run(run_id, status="RUNNING")
+    else:
+        run_id = create(store, content.name, tags)
+    fill(store, run_id, content, tags, logged_points(store, streamed) if streamed else {})
+    store.client.set_terminated(run_id, "FAILED" if "failed" in content.tags else "FINISHED")
+    print(f"logged {content.name} to MLflow as {run_id}", file=sys.stderr)
+    # Another writer may have published the same results meanwhile: who finished first stays.
+    first, *later = finished(store, content)
+    for run in later:
+        discard(store, run.info.run_id)
+    return first.info.run_id
+
+
+def create(store: Store, name: str, tags: dict[str, str]) -> str:
+    """Make a run and give its id; it is `RUNNING` until someone says that it is whole."""
+    return store.client.create_run(store.experiment_id, run_name=name, tags=tags).info.run_id
+
+
+def finished(store: Store, content: Content) -> list[MlflowRun]:
+    """The whole runs with these results, the first to be finished first."""
+    same = f"tags.digest = '{content.digest}' and tags.`mlflow.runName` = '{content.name}'"
+    found = filter(is_whole, store.client.search_runs([store.experiment_id], same))
+    return sorted(found, key=lambda run: (run.info.end_time, run.info.run_id))
+
+
+def fill(
+    store: Store,
+    run_id: str,
+    content: Content,
+    tags: dict[str, str],
+    there: dict[tuple[str, int], float],
+) -> None:
+    """Write all that the content has and the run has not."""
+    client = store.client
+    client.log_batch(
+        run_id,
+        params=[Param(*item) for item in content.params.items()],
+        tags=[RunTag(*item) for item in tags.items()],
+    )
+    if content.data:
+        context = InputTag(MLFLOW_DATASET_CONTEXT, "training")
+        client.log_inputs(run_id, [DatasetInput(content.data, [context])])
+    for path, folder in content.artifacts.items():
+        client.log_artifact(run_id, str(path), folder or None)
+    log_figures(store, run_id, content)
+    model = {"digest": content.digest}
+    model_id = logged_model(store, run_id, content.weights, model) if content.weights else None
+    log_points(
+        store, run_id, [m for m in content.metrics if (m.key, m.step) not in there], model_id
+    )
+
+
+def log_points(
+    store: Store, run_id: str, metrics: Sequence[Metric], model_id: str | None = None
+) -> None:
+    """Log metrics; those of the test set belong to the model, too."""
+    points = [
+        Metric(m.key, m.value, m.timestamp, m.step, model_id=model_id)
+        if m.key.startswith("test/")
+        else m
+        for m in metrics
+    ]
+    for start in range(0, len(points), BATCH):
+        store.client.log_batch(run_id, metrics=points[start : start + BATCH])
+
+
+def log_figures(store: Store, run_id: str, content: Content) -> None:
+    """Log the figures, and then say which they are."""
+    for path, folder in content.figures.items():
+        store.client.log_artifact(run_id, str(path), folder or None)
+    store.client.set_tag(run_id, "figures_digest", digest(map(sha256, content.figures)))
+
+
+def refresh(store: Store, run: MlflowRun, content: Content, tags: dict[str, str]) -> None:
+    """Bring what may change about a whole run up to date: its figures and the report it is in."""
+    if run.data.tags.get("figures_digest") != digest(map(sha256, content.figures)):
+        log_figures(store, run.info.run_id, content)
+    if run.data.tags.get("report_version") != tags["report_version"]:
+        store.client.set_tag(run.info.run_id, "report_version", tags["report_version"])
+
+
+def logged_points(store: Store, run: MlflowRun) -> dict[tuple[str, int], float]:
+    """Value by metric and step of what is logged, the machine's metrics aside."""
+    names = [name for name in run.data.metrics if not name.startswith("system/")]
+    history = (store.client.get_metric_history(run.info.run_id, name) for name in names)
+    return {(point.key, point.step): point.value for points in history for point in points}
+
+
+def agrees(store: Store, run: MlflowRun, content: Content) -> bool:
+    """Whether a run that training streamed to is the one whose files are here."""
+    if content.training is None or run.data.tags.get("training") != content.training:
+        return False
+    true = {(m.key, m.step): m.value for m in content.metrics}
+    return all(true.get(at) == value for at, value in logged_points(store, run).items())
+
+
+def discard(store: Store, run_id: str) -> None:
+    """Delete a run, its models first: a model whose run is gone would look whole."""
+    for model in models_of(store, run_id):
+        store.client.delete_logged_model(model.model_id)
+    store.client.delete_run(run_id)

@@ -1,0 +1,1 @@
+"""From images and settings to a trained model: the step, the loop, checkpoints."""

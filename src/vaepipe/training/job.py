@@ -1,0 +1,123 @@
+"""The job of the train stage: runs in, weights, histories and what they cost out."""
+
+import csv
+import io
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from vaepipe.core.device import explain_out_of_memory, prepare
+from vaepipe.core.files import locked, write_json, write_text
+from vaepipe.core.progress import progress
+from vaepipe.core.provenance import Stopwatch, device_name, versions
+from vaepipe.data.dataset import training_images
+from vaepipe.data.manifest import read_manifest
+from vaepipe.models import weights
+from vaepipe.params import Train
+from vaepipe.results import Results, Run, name_of
+from vaepipe.training.checkpoint import Checkpoint, fingerprint
+from vaepipe.training.live import streaming
+from vaepipe.training.loop import NotFinite, Row, start, train
+
+# The columns of a history without a row: of a run that failed in its first epoch.
+NO_EPOCH = ["epoch", "learning_rate", "train_loss", "validation_loss"]
+
+Trained = list[tuple[nn.Module, list[Row]]]
+
+
+def train_runs(
+    runs: Sequence[Run], settings: Train, data: Path, results: Results, code: Mapping[str, str]
+) -> None:
+    """Train runs that differ in their seeds alone at once, and write the files of each.
+
+    If one of several fails, each is trained by itself. A run that fails by itself leaves what it
+    came to, marked as failed: the report counts it, and the other runs go on.
+
+    Args:
+        data: folder of the data set.
+        code: SHA-256 by path of the code that training depends on, for the checkpoint.
+
+    Raises:
+        UserError: another process is training one of the runs, or the data, the device or the
+            memory are not what training needs.
+    """
+    with ExitStack() as stack:
+        for run in runs:
+            lock = results.checkpoint(run).with_suffix(".lock")
+            stack.enter_context(locked(lock, f"{run.name} is being trained"))
+        try:
+            _train_at_once(runs, settings, data, results, code)
+        except NotFinite as error:
+            print(f"vaepipe: {error}; training each by itself", file=sys.stderr)
+            results.checkpoint(*runs).unlink(missing_ok=True)
+            for run in runs:
+                _train_at_once([run], settings, data, results, code)
+
+
+def _train_at_once(
+    runs: Sequence[Run], settings: Train, data: Path, results: Results, code: Mapping[str, str]
+) -> None:
+    """`train_runs` without another try; raises `NotFinite` where one of several runs fails."""
+    watch = Stopwatch()
+    manifest = read_manifest(data)
+    device = prepare(settings.device, settings.threads)
+    checkpoint = Checkpoint(
+        results.checkpoint(*runs), fingerprint(runs, settings, manifest, code), watch
+    )
+    images = training_images(data, settings.validation)
+    metadata = [{"run": vars(r), "train": vars(settings), "data": manifest} for r in runs]
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(explain_out_of_memory("train.batch_size", settings.batch_size))
+            show = stack.enter_context(progress(name_of(runs), settings.epochs))
+            senders = [stack.enter_context(streaming(results, about)) for about in metadata]
+
+            def on_epoch(rows: list[Row]) -> None:
+                show({name: sum(row[name] for row in rows) / len(rows) for name in rows[0]})
+                for send, row in zip(senders, rows, strict=True):
+                    send(row)
+
+            trained = train(runs, settings, *images, device, checkpoint, on_epoch)
+    except NotFinite as error:
+        if len(runs) > 1:
+            raise
+        print(f"vaepipe: {error}", file=sys.stderr)
+        state = start(runs, settings, images[0], device, checkpoint)
+        trained = list(zip(state.ensemble.sync_models(), state.histories, strict=True))
+        metadata[0]["failed"] = str(error)
+    cost = watch.read() | {"device": device_name(device), "versions": versions()}
+    _write(runs, trained, metadata, cost, results)
+    if "failed" not in metadata[0]:
+        checkpoint.path.unlink(missing_ok=True)
+
+
+def _write(
+    runs: Sequence[Run],
+    trained: Trained,
+    metadata: Sequence[Mapping[str, Any]],
+    cost: dict[str, Any],
+    results: Results,
+) -> None:
+    for run, about, (model, history) in zip(runs, metadata, trained, strict=True):
+        weights.save(results.model(run), model, about)
+        write_text(results.history(run), history_csv(history))
+        write_json(results.timing(run), share_of_cost(cost, len(runs)))
+
+
+def share_of_cost(cost: Mapping[str, Any], runs: int) -> dict[str, Any]:
+    """What one of several runs trained at once cost: an equal share of the seconds."""
+    seconds = {name: round(cost[name] / runs, 3) for name in ("seconds", "cpu_seconds")}
+    return {**cost, **seconds, "seeds_at_once": runs}
+
+
+def history_csv(history: list[Row]) -> str:
+    """A history as CSV, a row per epoch; pandas would take half a second to load for it."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, history[0] if history else NO_EPOCH, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    return text.getvalue()

@@ -1,0 +1,58 @@
+"""Metrics to MLflow's server while training runs.
+
+The talking is done by a process of its own at low priority (`vaepipe.tracking.stream`), because a
+server may be slow or away. Between the two is a pipe, which is a bounded queue: when it is full,
+rows are dropped, and `track` fills them in.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from subprocess import PIPE, Popen, TimeoutExpired
+from typing import Any
+
+from vaepipe.results import Results
+
+# Of the time that training took, the share that it waits for the last rows to be sent.
+PATIENCE = 0.02
+
+
+@contextmanager
+def streaming(results: Results, about: Mapping[str, Any]) -> Iterator[Callable[[dict], None]]:
+    """Give a function that passes each finished epoch's row on, if MLflow has a server.
+
+    Args:
+        about: what `weights.save` is told of the run: `run`, `train` and `data`.
+    """
+    if not os.environ.get("MLFLOW_TRACKING_URI", "").startswith(("http://", "https://")):
+        yield lambda row: None
+        return
+    start = time.monotonic()
+    command = [sys.executable, "-m", "vaepipe.tracking.stream", str(results.folder)]
+    child = Popen(command, stdin=PIPE, bufsize=0)
+    pipe = child.stdin.fileno()
+    os.write(pipe, _line(about))  # the pipe is empty and takes more than this
+    os.set_blocking(pipe, False)
+
+    def send(row: Mapping[str, Any]) -> None:
+        # A line of at most PIPE_BUF bytes is written whole or not at all.
+        with suppress(BlockingIOError, BrokenPipeError):
+            os.write(pipe, _line(row))
+
+    try:
+        yield send
+        send({"trained": True})
+    finally:
+        child.stdin.close()
+        try:
+            child.wait(PATIENCE * (time.monotonic() - start))
+        except TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def _line(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value).encode() + b"\n"

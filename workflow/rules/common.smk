@@ -1,0 +1,92 @@
+"""What the rules share: names of runs and files, flags of the stages, and the start of a run."""
+
+from glob import glob
+from shlex import join
+
+from vaepipe.core.files import future_dated, undo_future_dates
+from vaepipe.core.provenance import digest_of_code
+from vaepipe.data.manifest import FILES, MANIFEST
+from vaepipe.figures import NAMES
+from vaepipe.flags import to_cli_args
+from vaepipe.results import runs_of
+from vaepipe.versions.handover import lock_out_dvc
+
+RUN = "{model}-z{latent_dim}-s{seed}"
+RUNS = [run.name for run in runs_of(settings.matrix)]
+DATA = f"data/{settings.data.name}"
+DATA_FILES = [f"{DATA}/{name}" for name in (*FILES, MANIFEST)]
+TABLES = [
+    "results/metrics.csv",
+    "results/comparison.csv",
+    "results/differences.csv",
+    "results/protocol.json",
+]
+FIGURES = [f"results/figures/{name}.png" for name in NAMES]
+VECTORS = [f"results/figures/{name}.svg" for name in NAMES]
+SOURCE = settings.data.source
+GPU = 1 if glob("/dev/nvidia[0-9]*") else 0
+
+
+wildcard_constraints:
+    model="[a-z0-9]+",
+    latent_dim=r"\d+",
+    seed=r"\d+",
+
+
+def code(stage):
+    """A digest of the code that a stage's result depends on; another one runs the stage again."""
+    return digest_of_code(stage, Path(workflow.basedir))
+
+
+def flags(section):
+    """The command-line form that DVC gives to a section of the params in a stage's cmd."""
+    return join(to_cli_args(getattr(settings, section)))
+
+
+def of_runs(path):
+    """The path of every run of the matrix."""
+    return [path.format(run=run) for run in RUNS]
+
+
+def seeds_of_job(stage):
+    """The seeds that a job of train or evaluate takes: all of its model, or the wildcard's one."""
+    together = getattr(settings, stage).seeds_at_once == "all"
+    return [str(s) for s in settings.matrix.seeds] if together else ["{seed}"]
+
+
+def of_job(stage, path):
+    """The path of every run of one job of train or evaluate."""
+    cell = {"model": "{model}", "latent_dim": "{latent_dim}"}
+    return [
+        path.format(run=RUN.format(**cell, seed=seed)) for seed in seeds_of_job(stage)
+    ]
+
+
+def captioned(path, caption, category):
+    """An output that `snakemake --report` shows, with its caption."""
+    return report(
+        path,
+        caption=f"{workflow.basedir}/workflow/report/{caption}.rst",
+        category=category,
+    )
+
+
+def before_the_first_job():
+    """Lock DVC out, and date anew what is dated later than now.
+
+    Snakemake deletes what a job wrote if an input has a later date than the clock shows.
+    """
+    try:
+        lock_out_dvc(Path(workflow.basedir))
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+    undo_future_dates(DATED)
+
+
+DATED = [Path(folder) for folder in ("data", "results", "src", "workflow")]
+if workflow.is_main_process and (ahead := future_dated(DATED)):
+    print(
+        f"vaepipe: {len(ahead)} files, such as {ahead[0]}, are dated later than now: the clock"
+        " was set back, or was ahead when they were written. A run that starts dates them anew",
+        file=sys.stderr,
+    )

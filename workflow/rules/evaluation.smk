@@ -1,0 +1,61 @@
+"""Metrics of the runs, and the tables and figures over all of them."""
+
+
+rule evaluate:
+    input:
+        data=DATA_FILES,
+        weights=of_job("evaluate", "results/models/{run}.safetensors"),
+        classifier="results/classifier.safetensors",
+    output:
+        # Kept like the models: thousands of samples an image take hours, too.
+        metrics=update(of_job("evaluate", "results/metrics/{run}.json")),
+    threads: settings.evaluate.threads
+    resources:
+        gpu=GPU,
+    params:
+        code=code("evaluate"),
+        evaluate=flags("evaluate"),
+    shell:
+        "python workflow/scripts/evaluate.py --weights {input.weights}"
+        " --classifier {input.classifier} {params.evaluate}"
+        " --data {DATA} --out {output.metrics}"
+
+
+rule compare:
+    input:
+        data=DATA_FILES,
+        metrics=of_runs("results/metrics/{run}.json"),
+        histories=of_runs("results/history/{run}.csv"),
+        classifier="results/classifier.json",
+    output:
+        tables=TABLES,
+        summary="results/summary.json",
+        curves="results/curves.csv",
+    params:
+        code=code("compare"),
+        matrix=flags("matrix"),
+    shell:
+        "python workflow/scripts/compare.py {params.matrix} --data {DATA} --results results"
+
+
+rule figures:
+    input:
+        data=DATA_FILES,
+        models=of_runs("results/models/{run}.safetensors"),
+        histories=of_runs("results/history/{run}.csv"),
+        tables=TABLES,
+    output:
+        [captioned(path, Path(path).stem, "Figures") for path in FIGURES],
+        [
+            captioned(path, "run", "Runs")
+            for path in of_runs("results/figures/{run}.png")
+        ],
+        VECTORS,
+        of_runs("results/figures/{run}.svg"),
+    params:
+        code=code("figures"),
+        matrix=flags("matrix"),
+        figures=flags("figures"),
+    shell:
+        "python workflow/scripts/figures.py {params.matrix} {params.figures}"
+        " --data {DATA} --results results"

@@ -1,0 +1,67 @@
+"""What the results were made with, the page over all of them, and their runs in MLflow."""
+
+
+rule provenance:
+    input:
+        data=DATA_FILES,
+        classifier=["results/classifier.safetensors", "results/classifier.json"],
+        models=of_runs("results/models/{run}.safetensors"),
+        histories=of_runs("results/history/{run}.csv"),
+        metrics=of_runs("results/metrics/{run}.json"),
+        timings=of_runs("results/timing/{run}.json"),
+        tables=TABLES,
+        summary="results/summary.json",
+        curves="results/curves.csv",
+        figures=FIGURES,
+        vectors=VECTORS,
+        figures_of_runs=of_runs("results/figures/{run}.png"),
+        vectors_of_runs=of_runs("results/figures/{run}.svg"),
+    output:
+        digest="results/digest.json",
+        provenance="results/provenance.json",
+    params:
+        code=code("provenance"),
+        matrix=flags("matrix"),
+    shell:
+        "python workflow/scripts/provenance.py {params.matrix} --data {DATA} --results results"
+
+
+rule report:
+    input:
+        data=DATA_FILES,
+        models=of_runs("results/models/{run}.safetensors"),
+        timings=of_runs("results/timing/{run}.json"),
+        metrics=of_runs("results/metrics/{run}.json"),
+        tables=TABLES,
+        histories=of_runs("results/history/{run}.csv"),
+        vectors=VECTORS,
+        provenance="results/provenance.json",
+    output:
+        captioned("results/report.html", "page", "Report"),
+    params:
+        code=code("report"),
+        matrix=flags("matrix"),
+        figures=flags("figures"),
+    shell:
+        "python workflow/scripts/report.py {params.matrix} {params.figures}"
+        " --data {DATA} --results results"
+
+
+rule track:
+    input:
+        models=of_runs("results/models/{run}.safetensors"),
+        histories=of_runs("results/history/{run}.csv"),
+        metrics=of_runs("results/metrics/{run}.json"),
+        tables=TABLES,
+        figures=FIGURES,
+        figures_of_runs=of_runs("results/figures/{run}.png"),
+        provenance="results/provenance.json",
+        report="results/report.html",
+    output:
+        "results/mlflow.json",
+    params:
+        code=code("track"),
+        matrix=flags("matrix"),
+        track=flags("track"),
+    shell:
+        "python workflow/scripts/track.py {params.matrix} {params.track} --results results"

@@ -1,0 +1,38 @@
+"""The models, a job for each run or for all seeds of a model, and the classifier."""
+
+
+rule train:
+    input:
+        data=DATA_FILES,
+    output:
+        # Kept until there is something better: hours of work, where the new settings don't train.
+        models=update(of_job("train", "results/models/{run}.safetensors")),
+        histories=update(of_job("train", "results/history/{run}.csv")),
+        timings=update(of_job("train", "results/timing/{run}.json")),
+    threads: settings.train.threads
+    resources:
+        gpu=GPU,
+    params:
+        code=code("train"),
+        train=flags("train"),
+        seeds=" ".join(seeds_of_job("train")),
+    shell:
+        "python workflow/scripts/train.py --model {wildcards.model}"
+        " --latent_dim {wildcards.latent_dim} --seed {params.seeds} {params.train}"
+        " --data {DATA} --results results"
+
+
+rule classify:
+    input:
+        data=DATA_FILES,
+    output:
+        classifier="results/classifier.safetensors",
+        metrics="results/classifier.json",
+    threads: settings.classify.threads
+    resources:
+        gpu=GPU,
+    params:
+        code=code("classify"),
+        classify=flags("classify"),
+    shell:
+        "python workflow/scripts/classify.py {params.classify} --data {DATA} --results results"

@@ -1,13 +1,15 @@
-"""Adam, by the kernel behind `torch.optim.Adam`.
+"""Adam, with its state where a checkpoint and a CUDA graph can reach it.
 
-The class there spends a twentieth of a small net's step on bookkeeping, and takes a second to
-import what it never uses here.
+`torch.optim.adam.adam` is the function behind the class `torch.optim.Adam`, and gives the same
+bits. The class imports `torch._dynamo` when it is first used, which takes 1.4 s and is of no use
+here; its step takes 0.08 ms longer than the function's 0.34 ms.
 """
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
 
 class Adam:
@@ -15,8 +17,8 @@ class Adam:
 
     Attributes:
         parameters: what is optimised, changed in place.
-        exp_avg, exp_avg_sq: running means of the gradients and of their squares.
-        steps: how many were taken, a number on the parameters' device.
+        exp_avg, exp_avg_sq: moving averages of the gradients and of their squares.
+        steps: the number of steps so far, one entry per parameter, `[parameters]`.
     """
 
     def __init__(self, parameters: Sequence[Tensor], epsilon: float = 1e-8):
@@ -24,7 +26,7 @@ class Adam:
         self.epsilon = epsilon
         self.exp_avg = [torch.zeros_like(p, requires_grad=False) for p in self.parameters]
         self.exp_avg_sq = [torch.zeros_like(p, requires_grad=False) for p in self.parameters]
-        self.steps = torch.zeros((), device=self.parameters[0].device)
+        self.steps = torch.zeros(len(self.parameters), device=self.parameters[0].device)
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor], rate: float | Tensor) -> None:
@@ -34,20 +36,20 @@ class Adam:
             rate: the learning rate; as a tensor on the parameters' device it can change between
                 replays of a CUDA graph.
         """
-        self.steps += 1
-        torch._fused_adam_(
+        adam(
             self.parameters,
-            # The kernel reads memory in the order of the parameter, whatever a gradient's strides.
+            # The fused kernel reads memory in the parameter's order, whatever the strides are.
             [gradient.contiguous() for gradient in gradients],
             self.exp_avg,
             self.exp_avg_sq,
             [],
-            [self.steps] * len(self.parameters),
+            list(self.steps.unbind()),
+            fused=True,
             lr=rate,
             beta1=0.9,
             beta2=0.999,
-            weight_decay=0.0,
             eps=self.epsilon,
+            weight_decay=0.0,
             amsgrad=False,
             maximize=False,
         )

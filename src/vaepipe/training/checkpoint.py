@@ -2,10 +2,9 @@
 
 A checkpoint is written between epochs. It holds the model, the optimiser (with its count of steps),
 the state of every generator, the history (a row per finished epoch, so that its length is the
-epoch), and the seconds spent so far. The schedule of the rate has no state: it is a function of the
-step.
+epoch), and the seconds spent so far. The learning rate has no state: it is a function of the step.
 
-They are safetensors files, because a checkpoint is read back from disk and a pickle would be code.
+Checkpoints are safetensors files: reading one back runs no code, as reading a pickle would.
 """
 
 import hashlib
@@ -28,7 +27,7 @@ from vaepipe.core.provenance import Stopwatch
 from vaepipe.params import Train
 from vaepipe.results import Run
 
-SHARE = 0.02  # of the time, at most, that goes into checkpoints
+SHARE = 0.02  # of the time, at most, that is spent on checkpoints
 
 
 @dataclass
@@ -36,9 +35,9 @@ class Checkpoint:
     """Where a run's checkpoint lies, what it belongs to, and when the next one may be written.
 
     Attributes:
-        fingerprint: of all that the run depends on; a checkpoint with another is not gone on from.
-        watch: measures what the run costs, over all processes that trained it.
-        written: time of this process's last checkpoint, in seconds of `time.monotonic`.
+        fingerprint: of all that the run depends on; training goes on from no other checkpoint.
+        watch: measures the run's seconds and memory, over all processes that trained it.
+        written: when this process wrote its last checkpoint, in seconds of `time.monotonic`.
         cost: seconds that writing it took.
     """
 
@@ -72,24 +71,24 @@ def save(
     rngs: Sequence[Mapping[str, torch.Generator]],
     histories: list[list[dict]],
 ) -> None:
-    """Write a state of training and the seconds so far, whole or not at all.
+    """Write the state of training and the seconds so far, whole or not at all.
 
     Args:
         tensors: parameters, moments and steps by name.
-        rngs: the generators of each run by purpose.
-        histories: the rows of each run.
+        rngs: for each run its generators by purpose.
+        histories: for each run a row per finished epoch.
     """
-    begun = time.monotonic()
+    start = time.monotonic()
     states = {name: g.get_state() for name, g in _named(rngs).items()}
     whole = {name: value.contiguous() for name, value in {**tensors, **states}.items()}
-    note = {
+    metadata = {
         "fingerprint": checkpoint.fingerprint,
         "histories": histories,
         "cost": checkpoint.watch.read(),
     }
-    write_bytes(checkpoint.path, to_bytes(whole, {"vaepipe": json.dumps(note)}))
+    write_bytes(checkpoint.path, to_bytes(whole, {"vaepipe": json.dumps(metadata)}))
     checkpoint.written = time.monotonic()
-    checkpoint.cost = checkpoint.written - begun
+    checkpoint.cost = checkpoint.written - start
 
 
 def load(
@@ -97,23 +96,25 @@ def load(
     tensors: Mapping[str, Tensor],
     rngs: Sequence[Mapping[str, torch.Generator]],
 ) -> list[list[dict]]:
-    """Put the checkpoint's state into what `save` was given, its cost into the watch.
+    """Copy the checkpoint's state into tensors and generators, and its seconds into the watch.
+
+    A checkpoint that can't be read, or that belongs to other params, data or code, is renamed and
+    not used, with a message.
 
     Returns:
-        The histories up to the checkpoint: empty ones where there is none. One that can't be read
-        or belongs to other params, data or code is set aside under another name, with a message.
+        For each run its history up to the checkpoint; an empty one if there is no checkpoint.
     """
     none = [[] for _ in rngs]
     if not checkpoint.path.exists():
         return none
     try:
         with safe_open(checkpoint.path, framework="pt") as file:
-            note = json.loads((file.metadata() or {}).get("vaepipe", "{}"))
+            metadata = json.loads((file.metadata() or {}).get("vaepipe", "{}"))
             saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, ValueError) as error:
         _set_aside(checkpoint, f"can't be read ({error})")
         return none
-    if note.get("fingerprint") != checkpoint.fingerprint:
+    if metadata.get("fingerprint") != checkpoint.fingerprint:
         _set_aside(checkpoint, "belongs to other params, data, code or versions")
         return none
     with torch.no_grad():
@@ -121,9 +122,9 @@ def load(
             value.copy_(saved[name])
     for name, g in _named(rngs).items():
         g.set_state(saved[name])
-    if checkpoint.written == -math.inf:  # otherwise this process's own seconds are among them
-        checkpoint.watch.earlier = note["cost"]
-    return note["histories"]
+    if checkpoint.written == -math.inf:  # otherwise they include this process's own seconds
+        checkpoint.watch.earlier = metadata["cost"]
+    return metadata["histories"]
 
 
 def _named(rngs: Sequence[Mapping[str, torch.Generator]]) -> dict[str, torch.Generator]:

@@ -1,23 +1,52 @@
-"""Training steps launched one operation at a time, or several of them at once as a CUDA graph.
+"""Steps launched one by one, or as a CUDA graph, which launches several at once.
 
 A step of a small network is some seventy operations of a few microseconds each, and launching one
-takes a processor longer than a GPU takes to do it. A graph is launched whole.
+takes a processor longer than a GPU takes to run it. A graph is launched whole.
 """
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
-# A step takes the indices of its images, `[runs, batch]`, and the rate; it gives sums of terms.
+# A step takes the indices of its images, `[runs, batch]`, and the rate, and gives sums of terms.
 Step = Callable[[Tensor, float | Tensor], Tensor]
-# Some steps take the indices of all of them, `[runs, images]`, and a rate for each step; they give
+# Several steps take the indices of all their images, `[runs, images]`, and a rate each. They give
 # the sums of each, `[steps, ...]`.
-Steps = Callable[[Tensor, Sequence[float | Tensor]], Tensor]
-# Recording gives what the work returned, a tensor that every replay writes anew, and the replay.
-Record = Callable[[Callable[[], Tensor], Sequence[torch.Generator]], tuple[Tensor, Callable]]
+Steps = Callable[[Tensor, Sequence[float]], Tensor]
+# A recorder gives what the work returned, a tensor that every replay overwrites, and the replay.
+Recorder = Callable[
+    [Callable[[], Tensor], Sequence[torch.Generator]], tuple[Tensor, Callable[[], object]]
+]
 
 BLOCK = 16  # steps of one graph: its launch, and the state of its generators, cost as much as one
+
+
+def steps_on_device(
+    step: Step,
+    batch_size: int,
+    runs: int,
+    tensors: Sequence[Tensor],
+    rngs: Sequence[torch.Generator],
+) -> Steps:
+    """Steps as a CUDA graph if the tensors are on a CUDA device, and otherwise one by one.
+
+    Args:
+        tensors: all that a step changes in place.
+        rngs: all generators that a step uses.
+    """
+    if record := RECORDERS.get(tensors[0].device.type):
+        try:
+            return graphed_steps(record, step, batch_size, runs, tensors, rngs)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            reason = str(error).partition("\n")[0]
+            text = f"vaepipe: training without a CUDA graph, which takes longer: {reason}"
+            print(text, file=sys.stderr)
+    return eager_steps(step, batch_size)
 
 
 def eager_steps(step: Step, batch_size: int) -> Steps:
@@ -25,106 +54,96 @@ def eager_steps(step: Step, batch_size: int) -> Steps:
 
     def run_steps(indices: Tensor, rates: Sequence[float | Tensor]) -> Tensor:
         pairs = zip(indices.split(batch_size, dim=1), rates, strict=True)
-        sums = None
+        all_sums = None
         for number, (index, rate) in enumerate(pairs):
-            found = step(index, rate)
-            if sums is None:
-                # One place for all: small tensors that outlive their step, lying between what the
+            sums = step(index, rate)
+            if all_sums is None:
+                # One tensor for all: small ones that outlive their step, lying between what the
                 # steps free, cost 100 kB each.
-                sums = found.new_empty(len(rates), *found.shape)
-            sums[number] = found
-        return sums
+                all_sums = sums.new_empty(len(rates), *sums.shape)
+            all_sums[number] = sums
+        return all_sums
 
     return run_steps
 
 
-def cuda_graph(
+def graphed_steps(
+    record: Recorder,
+    step: Step,
+    batch_size: int,
+    runs: int,
+    tensors: Sequence[Tensor],
+    rngs: Sequence[torch.Generator],
+) -> Steps:
+    """The steps, `BLOCK` of them at each launch; those left over one by one.
+
+    Tensors and generators are as before when this returns.
+
+    Raises:
+        RuntimeError: the step can't be recorded, or its replay does not do what the step does.
+    """
+    device, eager = tensors[0].device, eager_steps(step, batch_size)
+    images = BLOCK * batch_size
+    # The graph reads its inputs from these two.
+    indices = torch.zeros(runs, images, dtype=torch.int64, device=device)
+    rates = torch.zeros(BLOCK, device=device)
+    with restored(tensors, rngs):
+        sums, replay = record(lambda: eager(indices, rates.unbind()), rngs)
+
+    def run_steps(order: Tensor, every_rate: Sequence[float]) -> Tensor:
+        blocks = order.shape[1] // images
+        on_device = torch.tensor(every_rate, device=device)
+        found = []
+        for block in range(blocks):
+            indices.copy_(order[:, block * images : (block + 1) * images])
+            rates.copy_(on_device[block * BLOCK : (block + 1) * BLOCK])
+            replay()
+            found.append(sums.clone())
+        if blocks * images < order.shape[1]:
+            found.append(eager(order[:, blocks * images :], every_rate[blocks * BLOCK :]))
+        return torch.cat(found)
+
+    def outcome(run_steps: Steps) -> list[Tensor]:
+        """Sums and state after two blocks, at a small rate."""
+        with restored(tensors, rngs):
+            sums = run_steps(indices.repeat(1, 2), [1e-4] * 2 * BLOCK)
+            return [t.detach().clone() for t in (sums, *tensors)]
+
+    # A graph that left something out would still give a loss: it is compared with the steps.
+    for one, other in zip(outcome(run_steps), outcome(eager), strict=True):
+        if not (one - other).norm() <= 1e-3 * other.norm():
+            raise RuntimeError("replayed steps do not do what the steps do")
+    return run_steps
+
+
+@contextmanager
+def restored(tensors: Sequence[Tensor], rngs: Sequence[torch.Generator]) -> Iterator[None]:
+    """Undo at the end what the body did to tensors and generators."""
+    values, states = [t.detach().clone() for t in tensors], [rng.get_state() for rng in rngs]
+    try:
+        yield
+    finally:
+        for tensor, value in zip(tensors, values, strict=True):
+            tensor.detach().copy_(value)
+        for rng, state in zip(rngs, states, strict=True):
+            rng.set_state(state)
+
+
+def record_cuda_graph(
     work: Callable[[], Tensor], rngs: Sequence[torch.Generator]
-) -> tuple[Tensor, Callable]:
-    """Record the work as a CUDA graph that draws anew from the generators in every replay."""
-    aside = torch.cuda.Stream()
-    aside.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(aside):
-        work()  # libraries start up, which can't be recorded
-    torch.cuda.current_stream().wait_stream(aside)
+) -> tuple[Tensor, Callable[[], object]]:
+    """Record the work as a CUDA graph; every replay goes on with the generators' streams."""
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        work()  # libraries initialise themselves, which can't be recorded
+    torch.cuda.current_stream().wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
-    for one in rngs:
-        graph.register_generator_state(one)
+    for rng in rngs:
+        graph.register_generator_state(rng)
     with torch.cuda.graph(graph):
         found = work()
     return found, graph.replay
 
 
-RECORD: dict[str, Record] = {"cuda": cuda_graph}  # by the type of device
-
-
-def graphed_steps(
-    record: Record,
-    step: Step,
-    batch_size: int,
-    runs: int,
-    state: Sequence[Tensor],
-    rngs: Sequence[torch.Generator],
-) -> Steps:
-    """The steps, `BLOCK` of them a launch; those left over one by one.
-
-    Args:
-        state: all that a step changes in place; it is as before when this returns.
-        rngs: all generators that a step draws from; likewise.
-
-    Raises:
-        RuntimeError: the step can't be recorded, or its replay does not do what the step does.
-    """
-    device = state[0].device
-    indices = torch.zeros(runs, BLOCK, batch_size, dtype=torch.int64, device=device)
-    rates = torch.zeros(BLOCK, device=device)
-    plain = eager_steps(step, batch_size)
-    kept = [t.detach().clone() for t in state]
-    drawn = [one.get_state() for one in rngs]
-
-    def restore() -> None:
-        with torch.no_grad():
-            for tensor, before in zip(state, kept, strict=True):
-                tensor.copy_(before)
-        for one, before in zip(rngs, drawn, strict=True):
-            one.set_state(before)
-
-    def block() -> Tensor:
-        return plain(indices.flatten(1), rates.unbind())
-
-    def outcome(of_block: Callable[[], Tensor]) -> list[Tensor]:
-        """Sums and state after two blocks, at a small rate."""
-        rates.fill_(1e-4)
-        of_block()
-        found = [t.detach().clone() for t in (of_block(), *state)]
-        restore()
-        return found
-
-    def replayed() -> Tensor:
-        replay()
-        return sums
-
-    try:
-        sums, replay = record(block, rngs)
-    finally:
-        restore()
-    # A graph that left something out would still give a loss: it is held against the steps.
-    for one, other in zip(outcome(replayed), outcome(block), strict=True):
-        if not (one - other).norm() <= 1e-3 * other.norm():
-            raise RuntimeError("replayed steps do not do what the steps do")
-
-    def run_steps(order: Tensor, every_rate: Sequence[float]) -> Tensor:
-        given = torch.tensor(every_rate, device=device)
-        blocks = order.shape[1] // (BLOCK * batch_size)
-        whole = blocks * BLOCK * batch_size
-        found = []
-        for number, part in enumerate(order[:, :whole].split(BLOCK * batch_size, dim=1)):
-            indices.copy_(part.unflatten(1, (BLOCK, batch_size)))
-            rates.copy_(given[number * BLOCK : (number + 1) * BLOCK])
-            replay()
-            found.append(sums.clone())
-        if whole < order.shape[1]:
-            found.append(plain(order[:, whole:], every_rate[blocks * BLOCK :]))
-        return torch.cat(found)
-
-    return run_steps
+RECORDERS: dict[str, Recorder] = {"cuda": record_cuda_graph}  # by the type of device

@@ -1,4 +1,4 @@
-"""The job of the train stage: runs in, weights, histories and what they cost out."""
+"""The train stage: from runs and settings to weights, histories and timings on disk."""
 
 import csv
 import io
@@ -21,9 +21,10 @@ from vaepipe.params import Train
 from vaepipe.results import Results, Run, name_of
 from vaepipe.training.checkpoint import Checkpoint, fingerprint
 from vaepipe.training.live import streaming
-from vaepipe.training.loop import NotFinite, Row, start, train
+from vaepipe.training.loop import NotFinite, train
+from vaepipe.training.state import Row, start
 
-# The columns of a history without a row: of a run that failed in its first epoch.
+# The columns where a run failed in its first epoch.
 NO_EPOCH = ["epoch", "learning_rate", "train_loss", "validation_loss"]
 
 Trained = list[tuple[nn.Module, list[Row]]]
@@ -34,8 +35,9 @@ def train_runs(
 ) -> None:
     """Train runs that differ in their seeds alone at once, and write the files of each.
 
-    If one of several fails, each is trained by itself. A run that fails by itself leaves what it
-    came to, marked as failed: the report counts it, and the other runs go on.
+    If the loss of one of several runs is not finite, each is trained by itself. A single run whose
+    loss is not finite leaves its last good state, marked as failed, so that the report counts it
+    and the pipeline goes on with the other runs.
 
     Args:
         data: folder of the data set.
@@ -61,7 +63,7 @@ def train_runs(
 def _train_at_once(
     runs: Sequence[Run], settings: Train, data: Path, results: Results, code: Mapping[str, str]
 ) -> None:
-    """`train_runs` without another try; raises `NotFinite` where one of several runs fails."""
+    """`train_runs` without the lock and the retry; raises `NotFinite` if there are several runs."""
     watch = Stopwatch()
     manifest = read_manifest(data)
     device = prepare(settings.device, settings.threads)
@@ -74,7 +76,7 @@ def _train_at_once(
         with ExitStack() as stack:
             stack.enter_context(explain_out_of_memory("train.batch_size", settings.batch_size))
             show = stack.enter_context(progress(name_of(runs), settings.epochs))
-            senders = [stack.enter_context(streaming(results, about)) for about in metadata]
+            senders = [stack.enter_context(streaming(results, one)) for one in metadata]
 
             def on_epoch(rows: list[Row]) -> None:
                 show({name: sum(row[name] for row in rows) / len(rows) for name in rows[0]})
@@ -86,8 +88,8 @@ def _train_at_once(
         if len(runs) > 1:
             raise
         print(f"vaepipe: {error}", file=sys.stderr)
-        state = start(runs, settings, images[0], device, checkpoint)
-        trained = list(zip(state.ensemble.sync_models(), state.histories, strict=True))
+        state = start(runs, settings, images[0].pixels, device, checkpoint)
+        trained = list(zip(state.sync_models(), state.histories, strict=True))
         metadata[0]["failed"] = str(error)
     cost = watch.read() | {"device": device_name(device), "versions": versions()}
     _write(runs, trained, metadata, cost, results)
@@ -102,20 +104,27 @@ def _write(
     cost: dict[str, Any],
     results: Results,
 ) -> None:
-    for run, about, (model, history) in zip(runs, metadata, trained, strict=True):
-        weights.save(results.model(run), model, about)
+    for run, one, (model, history) in zip(runs, metadata, trained, strict=True):
+        weights.save(results.model(run), model, one)
         write_text(results.history(run), history_csv(history))
         write_json(results.timing(run), share_of_cost(cost, len(runs)))
 
 
 def share_of_cost(cost: Mapping[str, Any], runs: int) -> dict[str, Any]:
-    """What one of several runs trained at once cost: an equal share of the seconds."""
+    """What one of several runs that were trained at once cost: an equal share of the seconds.
+
+    Args:
+        cost: of all of them: `seconds` and `cpu_seconds`, and what is not shared, such as memory.
+    """
     seconds = {name: round(cost[name] / runs, 3) for name in ("seconds", "cpu_seconds")}
     return {**cost, **seconds, "seeds_at_once": runs}
 
 
 def history_csv(history: list[Row]) -> str:
-    """A history as CSV, a row per epoch; pandas would take half a second to load for it."""
+    """A history as CSV: a header, a row per epoch, and no row where no epoch was finished.
+
+    By the csv module, because importing pandas takes half a second.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, history[0] if history else NO_EPOCH, lineterminator="\n")
     writer.writeheader()

@@ -14,13 +14,16 @@ import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urljoin
 
 import numpy as np
 import pytest
+import requests
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from urllib3 import HTTPResponse
 
 import servers
 from vaepipe.core.errors import UserError
@@ -63,8 +66,8 @@ def small_data_set(seed: int) -> dict[str, bytes]:
     """Four small raw IDX files with 6 training and 4 test images."""
     rng = np.random.default_rng(seed)
     shapes = ((6, 28, 28), (6,), (4, 28, 28), (4,))
-    draws = (rng.integers(0, 256, shape, np.uint8) for shape in shapes)
-    return {file: format_idx(draw) for file, draw in zip(FILES, draws, strict=True)}
+    raw = (format_idx(rng.integers(0, 256, shape, np.uint8)) for shape in shapes)
+    return dict(zip(FILES, raw, strict=True))
 
 
 def gzipped(files: dict[str, bytes]) -> dict[str, bytes]:
@@ -276,7 +279,76 @@ def test_look_up_of_a_name_that_hangs_costs_no_more_than_the_timeout(monkeypatch
     assert time.monotonic() - start < 2
 
 
-def test_a_slow_mirror_that_goes_on_sending_is_not_given_up(monkeypatch):
+def test_a_head_that_trickles_in_costs_no_more_than_the_timeout():
+    def slow_head(handler):
+        handler.send_response(200)
+        for number in range(200):
+            handler.send_header(f"X-{number}", "x")
+            handler.flush_headers()
+            time.sleep(0.1)
+
+    start = time.monotonic()
+    with servers.serve(slow_head) as url, pytest.raises(transfer.SourceError, match="timed out"):
+        transfer.download(url, TIMEOUT)
+    assert time.monotonic() - start < 2
+
+
+def test_a_compressed_file_stays_compressed_whatever_the_server_calls_it():
+    """Some servers send a .gz file as text that they compressed on the way."""
+    body = gzip.compress(b"text")
+
+    def encoded(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Encoding", "gzip")
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    with servers.serve(encoded) as url:
+        assert transfer.download(url, TIMEOUT) == body
+
+
+def redirected(monkeypatch, source: str, target: str) -> list[str]:
+    """Redirect `source` to `target`; gives the list of the URLs that are then asked for."""
+    asked = []
+
+    def send(adapter, request, **_):
+        asked.append(request.url)
+        response, answer = requests.Response(), HTTPResponse(io.BytesIO(), preload_content=False)
+        response.url, response.request, response.raw = request.url, request, answer
+        response.status_code = 302 if request.url == source else 200
+        response.headers["Location"] = target
+        return response
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("http://one.invalid/a", "http://two.invalid/b"),
+        ("http://one.invalid/a", "https://two.invalid/b"),
+        ("https://one.invalid/a", "https://two.invalid/b"),
+        ("https://one.invalid/a", "//two.invalid/b"),
+        ("https://one.invalid/a", "/b"),
+    ],
+)
+def test_redirections_are_followed(source, target, monkeypatch):
+    asked = redirected(monkeypatch, source, target)
+    transfer.download(source, TIMEOUT)
+    assert asked == [source, urljoin(source, target)]
+
+
+def test_https_is_never_downgraded_to_http(monkeypatch):
+    source, target = "https://one.invalid/a", "http://two.invalid/b"
+    asked = redirected(monkeypatch, source, target)
+    with pytest.raises(transfer.SourceError, match=f"redirects from https to {target}"):
+        transfer.download(source, TIMEOUT)
+    assert asked == [source]
+
+
+def test_a_slow_mirror_that_goes_on_sending_is_not_given_up():
     def slow(handler):
         handler.send_response(200)
         handler.send_header("Content-Length", "500000")

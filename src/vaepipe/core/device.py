@@ -1,4 +1,4 @@
-"""Where tensors are computed, and with how many threads."""
+"""The device of the tensors, threads, deterministic bits, and memory."""
 
 import ctypes
 import os
@@ -20,21 +20,21 @@ def prepare(name: str, threads: int) -> torch.device:
         threads: CPU threads of one operation; sums are split by it, so it changes bits.
 
     Raises:
-        UserError: the device is named and not there.
+        UserError: the machine does not have the device.
     """
     # cuBLAS reads this when it starts; without it deterministic algorithms refuse to multiply.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # The same as torch.use_deterministic_algorithms(True), which takes a second to import more.
     torch.set_deterministic_debug_mode("error")
-    # A help against reading memory that was never written, which nothing here does: it would write
-    # every new tensor twice, a tenth of a training step.
+    # That setting also fills new tensors, against reads of memory that was never written. Nothing
+    # here does that, and filling takes a tenth of a training step.
     torch.utils.deterministic.fill_uninitialized_memory = False
     torch.set_num_threads(threads)
     _keep_freed_memory()
-    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+    available = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
     if name == "auto":
-        name = next((device for device, available in there.items() if available()), "cpu")
-    elif name in there and not there[name]():
+        name = next((device for device, is_there in available.items() if is_there()), "cpu")
+    elif name in available and not available[name]():
         raise UserError(
             f"device is {name}, which this machine does not have; auto takes what it has"
         )
@@ -42,12 +42,11 @@ def prepare(name: str, threads: int) -> torch.device:
 
 
 def _keep_freed_memory() -> None:
-    """Have glibc keep what is freed for what is asked for next.
+    """Have glibc keep freed memory for the next allocation.
 
-    As it is, it may give a step's arrays back to the system, which has to clear the pages of the
-    next step's. Whether it does hangs on what else lies in memory; where it did, that was a fifth
-    of a training step on a CPU.
-    Other C libraries are left as they are.
+    By default it may give a step's arrays back to the system, which then has to clear new pages for
+    the next step. Whether it does depends on what else is in memory; where it did, that took a
+    fifth of a training step on a CPU. Other C libraries are left as they are.
     """
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
     if set_option is not None:
@@ -57,7 +56,11 @@ def _keep_freed_memory() -> None:
 
 @contextmanager
 def explain_out_of_memory(setting: str, value: int) -> Iterator[None]:
-    """Turn a want of memory in the body into a `UserError` that names the setting to lower."""
+    """Turn an out-of-memory error in the body into a `UserError` that says what to lower.
+
+    Args:
+        setting: section and key of the setting that the memory depends on, and its value.
+    """
     try:
         yield
     except (MemoryError, RuntimeError) as error:
@@ -65,4 +68,4 @@ def explain_out_of_memory(setting: str, value: int) -> Iterator[None]:
         named = isinstance(error, MemoryError | torch.OutOfMemoryError)
         if not named and "can't allocate memory" not in str(error):
             raise
-        raise UserError(f"memory is short for {setting} {value}: lower {setting}") from error
+        raise UserError(f"out of memory for {setting} = {value}: lower {setting}") from error

@@ -1,4 +1,4 @@
-"""The one error that a user can put right, and how it is shown."""
+"""The error that a user can mend, and how it is shown."""
 
 import sys
 from collections.abc import Iterator

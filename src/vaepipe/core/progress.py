@@ -1,4 +1,4 @@
-"""How far a run has come: a bar on a terminal, plain lines in a log."""
+"""Progress of training: a bar on a terminal, plain lines in a log."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 @contextmanager
 def progress(name: str, epochs: int) -> Iterator[Callable[[dict[str, float]], None]]:
-    """Give a function that is told each finished epoch's row and shows it on stderr."""
+    """Give a function that shows each finished epoch's row, its losses in nats, on stderr."""
     with tqdm(total=epochs, desc=name, unit="epoch", disable=not sys.stderr.isatty()) as bar:
 
         def on_epoch(row: dict[str, float]) -> None:

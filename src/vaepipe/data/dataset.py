@@ -1,4 +1,4 @@
-"""Images in memory: tensors, the split and the two ways of giving pixels to a model."""
+"""Images in memory: tensors, the split, and pixels as a model's input, binarised or grey."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +21,7 @@ class Images(NamedTuple):
         return Images(self.pixels.to(device), self.labels.to(device, torch.int64))
 
     def at(self, index: Tensor) -> "Images":
-        """The images of that index `[m]`."""
+        """The images at the indices `[m]`."""
         # Six times as fast as t[index] on a CPU.
         return Images(*(t.index_select(0, index) for t in self))
 
@@ -31,7 +31,7 @@ class Images(NamedTuple):
 
 
 def duplicates(images: Images, others: Images) -> int:
-    """How many of the images are, pixel by pixel, among the others."""
+    """The number of images that are, pixel by pixel, among the others."""
     known = {row.tobytes() for row in others.pixels.numpy()}
     return sum(row.tobytes() in known for row in images.pixels.numpy())
 
@@ -45,10 +45,13 @@ def _read(folder: Path, part: str) -> Images:
 
 
 def training_images(folder: Path, validation: int) -> tuple[Images, Images]:
-    """The training and the validation images: the last `validation` of the file are the latter.
+    """The training images, and the validation images: the last `validation` of the file.
 
-    The rule is fixed so that everybody's validation set is the same; the test set has no part in
-    training or in any choice.
+    The split is fixed, so that everybody has the same validation set. The test set is used neither
+    in training nor in any choice.
+
+    Raises:
+        UserError: a file is missing or not what the folder's manifest says.
     """
     images = _read(folder, "train")
     cut = len(images.labels) - validation
@@ -56,7 +59,7 @@ def training_images(folder: Path, validation: int) -> tuple[Images, Images]:
 
 
 def test_images(folder: Path) -> Images:
-    """The test images, for the final numbers only."""
+    """The test images, for the final numbers only; raises as `training_images` does."""
     return _read(folder, "t10k")
 
 
@@ -65,24 +68,31 @@ def grey(pixels: Tensor) -> Tensor:
     return pixels.to(torch.float32).div_(255)
 
 
-def binarized(pixels: Tensor, *draws: torch.Generator) -> Tensor:
-    """A Bernoulli draw: each pixel of value k is 1.0 with probability k / 255, else 0.0.
+def binarized(pixels: Tensor, *rngs: torch.Generator) -> Tensor:
+    """A Bernoulli sample: each pixel of value k is 1.0 with probability k / 255, else 0.0.
 
     Black and white are certain; the probability of a grey is right within 2^-16. Four pixels share
-    a draw of 64 bits, which costs a CPU a third of drawing floats.
+    a random number of 64 bits, which costs a CPU a third of a float for each.
 
     Args:
-        pixels: uint8, their number a multiple of 4.
-        draws: where chance comes from; of several each draws for an equal part of the pixels.
+        pixels: uint8, of any shape, their number a multiple of 4.
+        rngs: generators on the pixels' device; each of several does an equal part of the pixels.
+
+    Returns:
+        float32, of the same shape.
     """
     words = torch.empty(pixels.numel() // 4, dtype=torch.int64, device=pixels.device)
-    for part, draw in zip(words.chunk(len(draws)), draws, strict=True):
-        part.random_(-(2**63), None, generator=draw)
-    # Uniform in -2^15 to 2^15 - 2, so that every draw is below white's 2^15 - 1.
-    drawn = words.view(torch.int16).view(pixels.shape).clamp_(max=2**15 - 2)
-    return (drawn < pixels.to(torch.int16).mul_(257).sub_(2**15)).to(torch.float32)
+    for part, rng in zip(words.chunk(len(rngs)), rngs, strict=True):
+        part.random_(-(2**63), None, generator=rng)
+    # Uniform in -2^15 to 2^15 - 2, so that every number is below white's 2^15 - 1.
+    numbers = words.view(torch.int16).view(pixels.shape).clamp_(max=2**15 - 2)
+    return (numbers < pixels.to(torch.int16).mul_(257).sub_(2**15)).to(torch.float32)
 
 
-def as_input(pixels: Tensor, binarize: str, *draws: torch.Generator) -> Tensor:
-    """uint8 pixels as the model's input, `[n, 784]` float32: a fresh draw or grey values."""
-    return binarized(pixels, *draws) if binarize == "dynamic" else grey(pixels)
+def as_input(pixels: Tensor, binarize: str, *rngs: torch.Generator) -> Tensor:
+    """uint8 pixels `[n, 784]` as the model's input, float32: freshly binarised, or grey values.
+
+    Args:
+        binarize: `dynamic` or `none`, as `train.binarize`.
+    """
+    return binarized(pixels, *rngs) if binarize == "dynamic" else grey(pixels)

@@ -1,15 +1,18 @@
-"""Bytes from a folder or over HTTP, within a bounded time, and the error that says why not."""
+"""Bytes from a folder or over HTTP, within a bounded time, and an error that says why not."""
 
 import gzip
 import io
-import threading
 import time
-import urllib.error
-import urllib.request
 import zlib
+from concurrent.futures import Future
 from pathlib import Path
+from threading import Thread
+from urllib.parse import urljoin
 
-# Bytes per second, beyond the grace of one timeout. A mirror that is slower is given up.
+import requests
+import urllib3
+
+# Bytes per second, once `timeout` has passed: a slower server is given up.
 SLOWEST = 100_000
 # The largest of the files has 47 MB; more is not what was asked for.
 LARGEST = 64_000_000
@@ -25,33 +28,75 @@ class AbsentError(SourceError):
 
 
 def download(url: str, timeout: float) -> bytes:
-    """The body at `url` (http or https), in at most `timeout + len(body) / SLOWEST` seconds.
+    """The body at `url` (http or https), as the server has it: a .gz file stays one.
 
-    Raises `SourceError` for anything but a complete answer within that time.
+    Args:
+        timeout: seconds until the answer must begin, and how long the server may then send nothing.
+            In all it takes at most `2 * timeout + len(body) / SLOWEST` seconds.
+
+    Raises:
+        AbsentError: the server answers with a status from 400 to 499.
+        SourceError: anything else but a complete answer within that time, or a redirection from
+            https to http.
     """
-    body = bytearray()
-    failures: list[Exception] = []
-    given_up = threading.Event()
+    start, body = time.monotonic(), bytearray()
+    try:
+        with _open(url, timeout) as response:
+            if response.status_code >= 400:
+                kind = AbsentError if response.status_code < 500 else SourceError
+                raise kind(f"HTTP {response.status_code}")
+            # `iter_content` would wait until a chunk is full, and unpack what is sent as gzip.
+            while chunk := response.raw.read1(65536, decode_content=False):
+                body += chunk
+                if len(body) > LARGEST:
+                    raise SourceError(f"more than {LARGEST:,} bytes")
+                if time.monotonic() > start + timeout + len(body) / SLOWEST:
+                    raise TimeoutError
+    except (TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError) as error:
+        if body:
+            raise SourceError(f"too slow or stopped, only {len(body):,} bytes came") from error
+        raise SourceError(f"timed out after {timeout:g} s") from error
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        raise SourceError(_reason(error)) from error
+    return bytes(body)
+
+
+def _open(url: str, timeout: float) -> requests.Response:
+    """The answer's head; its body is yet to be read. Raises `TimeoutError` after `timeout`."""
+    answer: Future[requests.Response] = Future()
 
     def work() -> None:
+        headers = {"User-Agent": "vaepipe", "Accept-Encoding": "identity"}
+        hooks = {"response": _refuse_downgrade}
         try:
-            _receive(url, timeout, body, given_up)
+            answer.set_result(
+                requests.get(url, headers=headers, hooks=hooks, timeout=timeout, stream=True)
+            )
         except Exception as error:
-            failures.append(error)
+            answer.set_exception(error)
 
-    # A socket's timeout limits neither the look-up of a name nor a server that sends a byte now
-    # and then. A daemon thread can be left behind in either.
-    thread = threading.Thread(target=work, daemon=True)
-    start = time.monotonic()
-    thread.start()
-    while thread.is_alive() and time.monotonic() < start + timeout + len(body) / SLOWEST:
-        thread.join(0.05)
-    if thread.is_alive():
-        given_up.set()
-        raise SourceError(_late(timeout, len(body)))
-    for failure in failures:
-        raise _answer(failure, timeout, len(body)) from failure
-    return bytes(body)
+    # The timeout of `requests` is for each packet, and not for looking up the server's name, which
+    # can't be interrupted: the thread is left behind then, and as a daemon holds nothing up.
+    Thread(target=work, daemon=True).start()
+    return answer.result(timeout)
+
+
+def _refuse_downgrade(response: requests.Response, **_: object) -> None:
+    """Raise `SourceError` for a redirection from https to another scheme."""
+    if not response.is_redirect:
+        return
+    target = urljoin(response.url, response.headers["Location"])
+    if response.url.startswith("https:") and not target.startswith("https:"):
+        raise SourceError(f"redirects from https to {target[:100]}")
+
+
+def _reason(error: BaseException) -> str:
+    """The first cause of an error in a few words, the system's own where it has some."""
+    while cause := error.__cause__ or error.__context__:
+        error = cause
+    if isinstance(error, urllib3.exceptions.IncompleteRead):
+        return f"incomplete, {error.partial:,} of {error.partial + error.expected:,} bytes"
+    return str(getattr(error, "strerror", None) or error or type(error).__name__)
 
 
 def read_file(path: Path) -> bytes:
@@ -76,33 +121,3 @@ def unpack(data: bytes) -> bytes:
     if len(raw) > LARGEST:
         raise SourceError(f"more than {LARGEST:,} bytes")
     return raw
-
-
-def _receive(url: str, timeout: float, body: bytearray, given_up: threading.Event) -> None:
-    request = urllib.request.Request(url, headers={"User-Agent": "vaepipe"})
-    with urllib.request.urlopen(request, timeout=timeout) as response:
-        length = response.headers.get("Content-Length")
-        while not given_up.is_set() and (chunk := response.read1(65536)):
-            body += chunk
-            if len(body) > LARGEST:
-                raise SourceError(f"more than {LARGEST:,} bytes")
-    if length is not None and len(body) != int(length):
-        raise SourceError(f"incomplete, {len(body):,} of {int(length):,} bytes")
-
-
-def _late(timeout: float, received: int) -> str:
-    if received:
-        return f"too slow or stopped, only {received:,} bytes came"
-    return f"timed out after {timeout:g} s"
-
-
-def _answer(failure: Exception, timeout: float, received: int) -> SourceError:
-    if isinstance(failure, SourceError):
-        return failure
-    if isinstance(failure, urllib.error.HTTPError):
-        kind = AbsentError if 400 <= failure.code < 500 else SourceError
-        return kind(f"HTTP {failure.code}")
-    reason = getattr(failure, "reason", failure)
-    if isinstance(reason, TimeoutError):
-        return SourceError(_late(timeout, received))
-    return SourceError(str(getattr(reason, "strerror", None) or reason or type(reason).__name__))

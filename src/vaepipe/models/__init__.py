@@ -11,9 +11,9 @@ an ELBO), and offers
 - if it is variational, `posterior(x, labels)`: mean and log-variance of q(z|x), and
   `log_likelihood(x, z, labels)`: log p(x|z) for several z per image.
 
-Unconditional models take the labels and leave them alone, so that callers need not ask. Training
-asks only for `terms` (see `vaepipe.training.ensemble`): a model that learns in another way gets an
-update function of its own there.
+Unconditional models take the labels and ignore them, so that callers need not distinguish. Training
+uses `terms` alone (see `vaepipe.training.step`): a model that learns in another way gets a step of
+its own there.
 """
 
 from importlib import import_module

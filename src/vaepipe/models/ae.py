@@ -1,4 +1,4 @@
-"""The plain autoencoder: a code in the place of a distribution."""
+"""The plain autoencoder: a code instead of a distribution over codes."""
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from vaepipe.models.objectives import bernoulli_log_likelihood
 
 
 class AE(nn.Module):
-    """Encoder to a code, decoder to logits; the networks of the VAE without sampling and KL.
+    """Encoder to a code, decoder to logits: the VAE's networks without sampling and KL.
 
     Rumelhart, Hinton and Williams 1986. Trained on the same reconstruction cross-entropy as the
     VAE's distortion, so that their reconstructions can be compared pixel by pixel.
@@ -25,14 +25,14 @@ class AE(nn.Module):
         self.decoder = mlp([a.latent_dim, *reversed(a.hidden), a.pixels], a.activation, generator)
 
     def codes(self, x: Tensor, labels: Tensor) -> Tensor:
-        """Codes `[n, latent_dim]` of images `[n, pixels]`; the labels are not looked at."""
+        """Codes `[n, latent_dim]` of images `[n, pixels]`; the labels are ignored."""
         return self.encoder(x).to(x.dtype)
 
     def decode(self, z: Tensor, labels: Tensor) -> Tensor:
-        """Logits `[n, pixels]` of codes `[n, latent_dim]`; the labels are not looked at."""
+        """Logits `[n, pixels]` of codes `[n, latent_dim]`; the labels are ignored."""
         return self.decoder(z).to(z.dtype)
 
     def terms(self, x: Tensor, labels: Tensor, noise: Tensor) -> dict[str, Tensor]:
-        """Distortion `[n]` in nats per image; there is nothing to sample with the noise."""
+        """Distortion `[n]` in nats per image; the noise is ignored."""
         logits = self.decode(self.codes(x, labels), labels)
         return {"distortion": -bernoulli_log_likelihood(logits, x)}

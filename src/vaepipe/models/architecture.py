@@ -1,4 +1,4 @@
-"""What it takes to build a model again."""
+"""The shape of a model: all that is needed to build it."""
 
 from dataclasses import dataclass
 

@@ -9,17 +9,17 @@ from vaepipe.models.architecture import ACTIVATIONS
 
 
 class UninitializedLinear(nn.Linear):
-    """A linear layer whose weights are yet to be drawn."""
+    """A linear layer whose weights are not initialised yet."""
 
     def reset_parameters(self) -> None:
-        """Leave the memory as it is: PyTorch would draw, from the program's own random state."""
+        """Do nothing: PyTorch would draw them from its global generator."""
 
 
 def mlp(widths: list[int], activation: str, generator: torch.Generator) -> nn.Sequential:
     """Linear layers of the given widths with an activation between them, none after the last.
 
-    Weights are drawn by Glorot and Bengio 2010, eq. 16 (uniform), from `generator` alone, so that
-    the rest of the program's random state neither changes them nor is changed by them.
+    Weights are drawn by Glorot and Bengio 2010, eq. 16 (uniform), from `generator` alone; the
+    global random state is neither used nor changed. Biases are 0.
     """
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
@@ -32,6 +32,6 @@ def mlp(widths: list[int], activation: str, generator: torch.Generator) -> nn.Se
 
 def with_label(values: Tensor, labels: Tensor, classes: int) -> Tensor:
     """Join `[n, d]` values and `[n]` integer labels to `[n, d + classes]`, labels as one-hot."""
-    # one_hot of torch.nn looks at the values, for which a GPU would have to wait.
+    # torch.nn.functional.one_hot reads the values, which makes the processor wait for a GPU.
     one_hot = labels[:, None] == torch.arange(classes, device=labels.device)
     return torch.cat([values, one_hot.to(values.dtype)], dim=1)

@@ -1,7 +1,7 @@
 """What models minimise and what is measured: pure functions, in nats per image.
 
-Every function sums over pixels or latent dimensions and leaves the images apart (`[n]`), so that
-nobody has to guess whether a number is a sum or a mean.
+Every function sums over pixels or latent dimensions and keeps one value per image (`[n]`), so that
+it is clear which numbers are sums and which are means.
 """
 
 import math
@@ -15,8 +15,8 @@ def bernoulli_log_likelihood(logits: Tensor, x: Tensor) -> Tensor:
     """log p(x|logits) summed over the last dimension: `[..., pixels]` to `[...]`, in nats.
 
     x log s(l) + (1 - x) log(1 - s(l)) with s the logistic function is x l - softplus(l), which
-    stays finite where log(s(l)) would not. A likelihood only where every x is 0 or 1. As a product
-    of vectors it needs no array of x l, whose making took longer than the softplus.
+    stays finite where log(s(l)) would not. A likelihood only where every x is 0 or 1. The product
+    of vectors needs no array of x l, which took longer than the softplus.
     """
     return vecdot(x, logits) - softplus(logits).sum(-1)
 
@@ -38,7 +38,7 @@ def gaussian_sample(mean: Tensor, log_var: Tensor, noise: Tensor) -> Tensor:
     """z ~ N(mean, exp(log_var)), differentiable in both (arXiv 1312.6114, section 2.4).
 
     Args:
-        noise: draws from N(0, 1), of the shape that z shall have.
+        noise: samples of N(0, 1), of the shape of z.
     """
     return mean + (0.5 * log_var).exp() * noise
 

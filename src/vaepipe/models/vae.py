@@ -25,7 +25,7 @@ class VAE(nn.Module):
 
     def posterior(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z|x), each `[n, latent_dim]`, of images `[n, pixels]`."""
-        # Under autocast products come out narrower than what went in; all else is done as wide.
+        # Under autocast the products come out in bfloat16; all that follows is in x's precision.
         mean, log_var = self.encoder(x).to(x.dtype).chunk(2, dim=1)
         return mean, log_var
 
@@ -51,10 +51,10 @@ class VAE(nn.Module):
         One sample: distortion and rate, whose sum is -ELBO (arXiv 1312.6114, eq. 7); the rate is
         the KL term in closed form (appendix B there), the distortion a one-sample estimate.
         More: the negative importance-weighted bound (IWAE, arXiv 1509.00519, eq. 8), which does
-        not fall apart into the two.
+        not split into the two.
 
         Args:
-            noise: draws from N(0, 1), `[n, samples, latent_dim]`.
+            noise: samples of N(0, 1), `[n, samples, latent_dim]`.
         """
         mean, log_var = self.posterior(x, labels)
         if noise.shape[1] == 1:

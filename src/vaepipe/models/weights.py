@@ -1,4 +1,4 @@
-"""Trained models on disk: safetensors, with what is needed to build the model again beside them."""
+"""Trained models on disk: weights as safetensors, with metadata from which the model is built."""
 
 import json
 from dataclasses import asdict
@@ -15,28 +15,32 @@ from vaepipe.core.files import write_bytes
 from vaepipe.models import Architecture, build
 
 
-def save(path: Path, model: nn.Module, about: dict[str, Any]) -> None:
-    """Write the weights, with the architecture and `about` (settings, seed, data) beside them."""
-    # One key: the order of several is not fixed by safetensors, and the bytes should be.
-    note = json.dumps({"architecture": asdict(model.architecture), **about}, sort_keys=True)
+def save(path: Path, model: nn.Module, metadata: dict[str, Any]) -> None:
+    """Write the weights with their metadata: the architecture, and what is given.
+
+    Args:
+        metadata: run, settings and data, as JSON can hold them.
+    """
+    # One key: safetensors does not fix the order of several, and the bytes should be the same.
+    text = json.dumps({"architecture": asdict(model.architecture), **metadata}, sort_keys=True)
     tensors = {k: v.to("cpu").contiguous() for k, v in model.state_dict().items()}
-    write_bytes(path, to_bytes(tensors, {"vaepipe": note}))
+    write_bytes(path, to_bytes(tensors, {"vaepipe": text}))
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """What `save` wrote beside the weights, without reading the weights."""
+    """The metadata of a model's file, without reading the weights; errors as those of `load`."""
     return read(path)[0]
 
 
 def load(path: Path) -> tuple[nn.Module, dict[str, Any]]:
-    """The trained model, ready for evaluation on the CPU, and what was written beside it.
+    """The trained model on the CPU, ready for evaluation, and its metadata.
 
     Raises:
         UserError: the file is missing, not safetensors, or holds another architecture's weights.
     """
-    note, tensors = read(path, weights=True)
+    metadata, tensors = read(path, weights=True)
     try:
-        a = note["architecture"]
+        a = metadata["architecture"]
         model = build(Architecture(**a | {"hidden": tuple(a["hidden"])}), torch.Generator())
         model.load_state_dict(tensors)
     except (KeyError, TypeError, RuntimeError) as error:
@@ -44,16 +48,20 @@ def load(path: Path) -> tuple[nn.Module, dict[str, Any]]:
         raise UserError(
             f"{path} does not hold the weights of the model it names: {reason}"
         ) from error
-    return model.eval(), note
+    return model.eval(), metadata
 
 
 def read(path: Path, weights: bool = False) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """The note of a file and, if asked for, its tensors by name; a `UserError` if it has none."""
+    """The metadata of a file and, if asked for, its tensors by name.
+
+    Raises:
+        UserError: the file is missing, not safetensors, or without this project's metadata.
+    """
     try:
         with safe_open(path, framework="pt") as file:
-            note = json.loads((file.metadata() or {})["vaepipe"])
+            metadata = json.loads((file.metadata() or {})["vaepipe"])
             names = file.keys() if weights else []
-            return note, {name: file.get_tensor(name) for name in names}
+            return metadata, {name: file.get_tensor(name) for name in names}
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise UserError(
             f"{path} is not a model of this project: {error}; train it again"

@@ -72,8 +72,9 @@ class State:
             "parameter": adam.parameters,
             "exp_avg": adam.exp_avg,
             "exp_avg_sq": adam.exp_avg_sq,
+            "step": adam.steps,
         }
-        return {"steps": adam.steps} | {
+        return {
             f"{group}.{name}": value.detach()
             for group, values in groups.items()
             for name, value in zip(self.parameters, values, strict=True)

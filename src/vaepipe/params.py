@@ -16,7 +16,7 @@ import yaml
 from vaepipe.core.errors import UserError
 from vaepipe.core.files import read_yaml
 from vaepipe.data.manifest import DATA_SETS
-from vaepipe.models import ACTIVATIONS, MODELS
+from vaepipe.models import ACTIVATIONS, MODELS, NETWORKS, PRIORS
 
 T = TypeVar("T")
 
@@ -57,6 +57,28 @@ class Train:
 
     hidden: tuple[int, ...] = _setting("widths of the encoder's layers", low=1, high=65536)
     activation: str = _setting("between the layers", choices=ACTIVATIONS)
+    network: str = _setting(
+        "mlp: dense layers; conv: 4 x 4 convolutions with stride 2 before the dense layers",
+        choices=NETWORKS,
+    )
+    channels: tuple[int, ...] = _setting("of the convolutions, one or two", low=1, high=4096)
+    prior: str = _setting(
+        "of the latents of VAE and CVAE: normal is N(0, I), flow is learned with the model",
+        choices=PRIORS,
+    )
+    beta: float = _setting(
+        "weight of the rate in the training loss; test metrics are those of beta 1",
+        low=0.0,
+        high=1e6,
+    )
+    kl_warmup: float = _setting(
+        "share of the steps in which that weight rises from 0", low=0.0, high=1.0
+    )
+    free_bits: float = _setting(
+        "nats of rate that each latent may have at no cost in the training loss",
+        low=0.0,
+        high=1e6,
+    )
     binarize: str = _setting(
         "dynamic: a fresh Bernoulli draw for every minibatch; none: grey values, whose"
         " cross-entropy is not a likelihood",

@@ -42,7 +42,8 @@ def log_weights(
             noise = normal((len(mean), s, mean.shape[-1]), draw)
             z = objectives.gaussian_sample(mean, log_var, noise)
             log_px = model.log_likelihood(x[part], z, labels[part])
-            yield part, log_px, objectives.log_importance_weights(log_px, z, mean, log_var)
+            log_pz = model.prior.log_density(z)
+            yield part, log_px, objectives.log_importance_weights(log_px, log_pz, z, mean, log_var)
 
 
 def bound_and_distortion(

@@ -6,8 +6,9 @@ an ELBO), and offers
 
 - `codes(x, labels)`: one point in the latent space per image, `[n, latent_dim]`,
 - `decode(z, labels)`: logits of the pixels, `[n, pixels]`,
-- `terms(x, labels, noise)`: what is minimised, by name, `[n]` each in nats per image; their sum is
-  the loss. The noise, N(0, 1) of `[n, samples, latent_dim]`, is drawn by the caller,
+- `prior`: p(z), see `vaepipe.models.prior`; an AE's samples are made from N(0, I),
+- `terms(x, labels, noise)`: what is minimised, by name, `[n]` or by latent `[n, latent_dim]`, in
+  nats per image; their sum is the loss. The noise, N(0, 1) of `[n, samples, latent_dim]`, is drawn by the caller,
 - if it is variational, `posterior(x, labels)`: mean and log-variance of q(z|x), and
   `log_likelihood(x, z, labels)`: log p(x|z) for several z per image.
 
@@ -19,7 +20,7 @@ its own there.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from vaepipe.models.architecture import ACTIVATIONS, Architecture
+from vaepipe.models.architecture import ACTIVATIONS, NETWORKS, PRIORS, Architecture
 
 if TYPE_CHECKING:
     import torch
@@ -32,7 +33,7 @@ MODELS = {
     "cvae": "vaepipe.models.cvae:CVAE",
 }
 
-__all__ = ["ACTIVATIONS", "MODELS", "Architecture", "build"]
+__all__ = ["ACTIVATIONS", "MODELS", "NETWORKS", "PRIORS", "Architecture", "build"]
 
 
 def build(architecture: Architecture, generator: "torch.Generator") -> "nn.Module":

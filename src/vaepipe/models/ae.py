@@ -4,8 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from vaepipe.models.architecture import Architecture
-from vaepipe.models.networks import mlp
+from vaepipe.models.networks import decoder, encoder
 from vaepipe.models.objectives import bernoulli_log_likelihood
+from vaepipe.models.prior import NormalPrior
 
 
 class AE(nn.Module):
@@ -21,8 +22,9 @@ class AE(nn.Module):
     def __init__(self, architecture: Architecture, generator: torch.Generator):
         super().__init__()
         a = self.architecture = architecture
-        self.encoder = mlp([a.pixels, *a.hidden, a.latent_dim], a.activation, generator)
-        self.decoder = mlp([a.latent_dim, *reversed(a.hidden), a.pixels], a.activation, generator)
+        self.encoder = encoder(a, 0, a.latent_dim, generator)
+        self.decoder = decoder(a, 0, generator)
+        self.prior = NormalPrior()  # an AE has none: its samples are made from the plain VAE's
 
     def codes(self, x: Tensor, labels: Tensor) -> Tensor:
         """Codes `[n, latent_dim]` of images `[n, pixels]`; the labels are ignored."""

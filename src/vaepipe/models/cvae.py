@@ -9,7 +9,7 @@ from vaepipe.models.vae import VAE
 class CVAE(VAE):
     """A VAE whose encoder and decoder are given the one-hot label: q(z|x, y) and p(x|z, y).
 
-    The prior stays N(0, I) whatever the label, so its -ELBO bounds -log p(x|y), not -log p(x).
+    The prior is the same whatever the label, so its -ELBO bounds -log p(x|y), not -log p(x).
     """
 
     conditional = True

@@ -1,33 +1,30 @@
-"""The network that all models share."""
-
-from itertools import pairwise
+"""The encoders and decoders that all models share: an MLP, or convolutions before one."""
 
 import torch
 from torch import Tensor, nn
 
-from vaepipe.models.architecture import ACTIVATIONS
+from vaepipe.models.architecture import Architecture
+from vaepipe.models.conv import ConvDecoder, ConvEncoder
+from vaepipe.models.layers import mlp
 
 
-class UninitializedLinear(nn.Linear):
-    """A linear layer whose weights are not initialised yet."""
+def encoder(a: Architecture, given: int, outputs: int, rng: torch.Generator) -> nn.Module:
+    """From images and `given` more values, `[n, pixels + given]`, to `[n, outputs]`."""
+    if a.network == "conv":
+        return ConvEncoder(a, given, outputs, rng)
+    return mlp([a.pixels + given, *a.hidden, outputs], a.activation, rng)
 
-    def reset_parameters(self) -> None:
-        """Do nothing: PyTorch would draw them from its global generator."""
+
+def decoder(a: Architecture, given: int, rng: torch.Generator) -> nn.Module:
+    """From codes and `given` more values, `[n, latent_dim + given]`, to logits `[n, pixels]`."""
+    if a.network == "conv":
+        return ConvDecoder(a, given, rng)
+    return mlp([a.latent_dim + given, *reversed(a.hidden), a.pixels], a.activation, rng)
 
 
-def mlp(widths: list[int], activation: str, generator: torch.Generator) -> nn.Sequential:
-    """Linear layers of the given widths with an activation between them, none after the last.
-
-    Weights are drawn by Glorot and Bengio 2010, eq. 16 (uniform), from `generator` alone; the
-    global random state is neither used nor changed. Biases are 0.
-    """
-    layers: list[nn.Module] = []
-    for inputs, outputs in pairwise(widths):
-        linear = UninitializedLinear(inputs, outputs)
-        nn.init.xavier_uniform_(linear.weight, generator=generator)
-        nn.init.zeros_(linear.bias)
-        layers += [linear, getattr(nn, ACTIVATIONS[activation])()]
-    return nn.Sequential(*layers[:-1])
+def output_bias(decoder: nn.Module) -> nn.Parameter:
+    """The bias of a decoder's logits, `[pixels]`."""
+    return decoder[-1].bias if isinstance(decoder, nn.Sequential) else decoder.bias
 
 
 def with_label(values: Tensor, labels: Tensor, classes: int) -> Tensor:

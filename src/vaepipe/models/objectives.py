@@ -26,12 +26,22 @@ def squared_error(logits: Tensor, x: Tensor) -> Tensor:
     return (logits.sigmoid() - x).square().sum(-1)
 
 
-def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
-    """KL(N(mean, exp(log_var)) || N(0, I)) summed over the last dimension, in nats.
+def kl_per_latent(mean: Tensor, log_var: Tensor) -> Tensor:
+    """KL(N(mean, exp(log_var)) || N(0, 1)) of each latent by itself, in nats: shapes stay.
 
     Kingma and Welling 2014 (arXiv 1312.6114), appendix B; docs/kl.md derives it.
     """
-    return 0.5 * (mean.square() + log_var.expm1() - log_var).sum(-1)
+    return 0.5 * (mean.square() + log_var.expm1() - log_var)
+
+
+def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
+    """KL(N(mean, exp(log_var)) || N(0, I)): `kl_per_latent` summed over the last dimension."""
+    return kl_per_latent(mean, log_var).sum(-1)
+
+
+def gaussian_negative_entropy(log_var: Tensor) -> Tensor:
+    """E[log q(z)] of q = N(mean, exp(log_var)) summed over the last dimension, in nats."""
+    return -0.5 * (log_var + 1 + math.log(2 * math.pi)).sum(-1)
 
 
 def gaussian_sample(mean: Tensor, log_var: Tensor, noise: Tensor) -> Tensor:
@@ -54,14 +64,16 @@ def standard_normal_log_density(z: Tensor) -> Tensor:
     return -0.5 * (z.square() + math.log(2 * math.pi)).sum(-1)
 
 
-def log_importance_weights(log_px: Tensor, z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
+def log_importance_weights(
+    log_px: Tensor, log_pz: Tensor, z: Tensor, mean: Tensor, log_var: Tensor
+) -> Tensor:
     """log p(x|z) + log p(z) - log q(z|x), in nats, for z drawn from q = N(mean, exp(log_var)).
 
     Args:
-        log_px: log p(x|z), `[...]`.
+        log_px, log_pz: log p(x|z) and log p(z), `[...]`.
         z, mean, log_var: `[..., latent_dim]`, or what broadcasts to it.
     """
-    return log_px + standard_normal_log_density(z) - gaussian_log_density(z, mean, log_var)
+    return log_px + log_pz - gaussian_log_density(z, mean, log_var)
 
 
 def importance_weighted_bound(log_weights: Tensor) -> Tensor:

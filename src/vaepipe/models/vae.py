@@ -5,11 +5,15 @@ from torch import Tensor, nn
 
 from vaepipe.models import objectives
 from vaepipe.models.architecture import Architecture
-from vaepipe.models.networks import mlp
+from vaepipe.models.networks import decoder, encoder
+from vaepipe.models.prior import build_prior
 
 
 class VAE(nn.Module):
-    """Diagonal Gaussian posterior q(z|x), prior N(0, I), Bernoulli likelihood on logits."""
+    """Diagonal Gaussian posterior q(z|x), Bernoulli likelihood on logits.
+
+    The prior is N(0, I), or a flow that is learned with the model (`vaepipe.models.prior`).
+    """
 
     conditional = False
     variational = True
@@ -18,10 +22,9 @@ class VAE(nn.Module):
         super().__init__()
         a = self.architecture = architecture
         given = a.classes if self.conditional else 0
-        encoder = [a.pixels + given, *a.hidden, 2 * a.latent_dim]
-        decoder = [a.latent_dim + given, *reversed(a.hidden), a.pixels]
-        self.encoder = mlp(encoder, a.activation, generator)
-        self.decoder = mlp(decoder, a.activation, generator)
+        self.encoder = encoder(a, given, 2 * a.latent_dim, generator)
+        self.decoder = decoder(a, given, generator)
+        self.prior = build_prior(a.prior, a.latent_dim, a.activation, generator)
 
     def posterior(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z|x), each `[n, latent_dim]`, of images `[n, pixels]`."""
@@ -45,11 +48,25 @@ class VAE(nn.Module):
         )
         return objectives.bernoulli_log_likelihood(logits, x[:, None])
 
+    def rate(self, mean: Tensor, log_var: Tensor, z: Tensor) -> Tensor:
+        """KL(q(z|x) || p(z)) in nats: exact where the prior is N(0, I), else estimated at z.
+
+        Args:
+            mean, log_var, z: `[n, latent_dim]`, z drawn from the posterior.
+
+        Returns:
+            `[n, latent_dim]`, of each latent, where the prior is N(0, I); `[n]` with a learned one.
+        """
+        if self.architecture.prior == "normal":
+            return objectives.kl_per_latent(mean, log_var)
+        return objectives.gaussian_negative_entropy(log_var) - self.prior.log_density(z)
+
     def terms(self, x: Tensor, labels: Tensor, noise: Tensor) -> dict[str, Tensor]:
-        """What is minimised, `[n]` each in nats per image.
+        """What is minimised, `[n]` each in nats per image, and the rate by latent, `[n, d]`.
 
         One sample: distortion and rate, whose sum is -ELBO (arXiv 1312.6114, eq. 7); the rate is
-        the KL term in closed form (appendix B there), the distortion a one-sample estimate.
+        the KL term in closed form (appendix B there) unless the prior is learned, the distortion a
+        one-sample estimate.
         More: the negative importance-weighted bound (IWAE, arXiv 1509.00519, eq. 8), which does
         not split into the two.
 
@@ -60,9 +77,10 @@ class VAE(nn.Module):
         if noise.shape[1] == 1:
             z = objectives.gaussian_sample(mean, log_var, noise[:, 0])
             log_px = objectives.bernoulli_log_likelihood(self.decode(z, labels), x)
-            return {"distortion": -log_px, "rate": objectives.gaussian_kl(mean, log_var)}
+            return {"distortion": -log_px, "rate": self.rate(mean, log_var, z)}
         mean, log_var = mean[:, None], log_var[:, None]
         z = objectives.gaussian_sample(mean, log_var, noise)
         log_px = self.log_likelihood(x, z, labels)
-        weights = objectives.log_importance_weights(log_px, z, mean, log_var)
+        log_pz = self.prior.log_density(z)
+        weights = objectives.log_importance_weights(log_px, log_pz, z, mean, log_var)
         return {"nll": -objectives.importance_weighted_bound(weights)}

@@ -41,7 +41,8 @@ def load(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     metadata, tensors = read(path, weights=True)
     try:
         a = metadata["architecture"]
-        model = build(Architecture(**a | {"hidden": tuple(a["hidden"])}), torch.Generator())
+        lists = {key: tuple(value) for key, value in a.items() if isinstance(value, list)}
+        model = build(Architecture(**a | lists), torch.Generator())
         model.load_state_dict(tensors)
     except (KeyError, TypeError, RuntimeError) as error:
         reason = str(error).splitlines()[0]

@@ -11,11 +11,12 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-# A step takes the indices of its images, `[runs, batch]`, and the rate, and gives sums of terms.
-Step = Callable[[Tensor, float | Tensor], Tensor]
-# Several steps take the indices of all their images, `[runs, images]`, and a rate each. They give
-# the sums of each, `[steps, ...]`.
-Steps = Callable[[Tensor, Sequence[float]], Tensor]
+# A step takes the indices of its images, `[runs, batch]`, the learning rate and the KL weight, and
+# gives sums of terms.
+Step = Callable[[Tensor, float | Tensor, float | Tensor], Tensor]
+# Several steps take the indices of all their images, `[runs, images]`, and the pair of each. They
+# give the sums of each, `[steps, ...]`.
+Steps = Callable[[Tensor, Sequence[tuple[float, float]]], Tensor]
 # A recorder gives what the work returned, a tensor that every replay overwrites, and the replay.
 Recorder = Callable[
     [Callable[[], Tensor], Sequence[torch.Generator]], tuple[Tensor, Callable[[], object]]
@@ -52,15 +53,15 @@ def steps_on_device(
 def eager_steps(step: Step, batch_size: int) -> Steps:
     """The steps, one after the other; the last one may be of fewer images."""
 
-    def run_steps(indices: Tensor, rates: Sequence[float | Tensor]) -> Tensor:
-        pairs = zip(indices.split(batch_size, dim=1), rates, strict=True)
+    def run_steps(indices: Tensor, schedule: Sequence[Sequence[float | Tensor]]) -> Tensor:
+        steps = zip(indices.split(batch_size, dim=1), schedule, strict=True)
         all_sums = None
-        for number, (index, rate) in enumerate(pairs):
-            sums = step(index, rate)
+        for number, (index, pair) in enumerate(steps):
+            sums = step(index, *pair)
             if all_sums is None:
                 # One tensor for all: small ones that outlive their step, lying between what the
                 # steps free, cost 100 kB each.
-                all_sums = sums.new_empty(len(rates), *sums.shape)
+                all_sums = sums.new_empty(len(schedule), *sums.shape)
             all_sums[number] = sums
         return all_sums
 
@@ -86,27 +87,29 @@ def graphed_steps(
     images = BLOCK * batch_size
     # The graph reads its inputs from these two.
     indices = torch.zeros(runs, images, dtype=torch.int64, device=device)
-    rates = torch.zeros(BLOCK, device=device)
+    pairs = torch.zeros(BLOCK, 2, device=device)
     with restored(tensors, rngs):
-        sums, replay = record(lambda: eager(indices, rates.unbind()), rngs)
+        sums, replay = record(
+            lambda: eager(indices, [pair.unbind() for pair in pairs.unbind()]), rngs
+        )
 
-    def run_steps(order: Tensor, every_rate: Sequence[float]) -> Tensor:
+    def run_steps(order: Tensor, schedule: Sequence[tuple[float, float]]) -> Tensor:
         blocks = order.shape[1] // images
-        on_device = torch.tensor(every_rate, device=device)
+        on_device = torch.tensor(schedule, device=device)
         found = []
         for block in range(blocks):
             indices.copy_(order[:, block * images : (block + 1) * images])
-            rates.copy_(on_device[block * BLOCK : (block + 1) * BLOCK])
+            pairs.copy_(on_device[block * BLOCK : (block + 1) * BLOCK])
             replay()
             found.append(sums.clone())
         if blocks * images < order.shape[1]:
-            found.append(eager(order[:, blocks * images :], every_rate[blocks * BLOCK :]))
+            found.append(eager(order[:, blocks * images :], schedule[blocks * BLOCK :]))
         return torch.cat(found)
 
     def outcome(run_steps: Steps) -> list[Tensor]:
         """Sums and state after two blocks, at a small rate."""
         with restored(tensors, rngs):
-            sums = run_steps(indices.repeat(1, 2), [1e-4] * 2 * BLOCK)
+            sums = run_steps(indices.repeat(1, 2), [(1e-4, 1.0)] * 2 * BLOCK)
             return [t.detach().clone() for t in (sums, *tensors)]
 
     # A graph that left something out would still give a loss: it is compared with the steps.

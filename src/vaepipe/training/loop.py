@@ -14,7 +14,7 @@ from vaepipe.params import Train
 from vaepipe.results import Run
 from vaepipe.training import checkpoint
 from vaepipe.training.cuda_graph import steps_on_device
-from vaepipe.training.schedule import learning_rate
+from vaepipe.training.schedule import kl_weight, learning_rate
 from vaepipe.training.state import Objective, Row, start
 from vaepipe.training.step import minibatch, train_step
 
@@ -54,8 +54,9 @@ def train(
     n = len(training.labels)
     per_epoch = math.ceil(n / settings.batch_size)
 
-    def step(index: Tensor, rate: float | Tensor) -> Tensor:
-        return train_step(state, training.at(index.flatten()), rate, settings)
+    def step(index: Tensor, learning_rate: float | Tensor, kl_weight: float | Tensor) -> Tensor:
+        images = training.at(index.flatten())
+        return train_step(state, images, learning_rate, kl_weight, settings)
 
     rngs = [one[name] for one in state.rngs for name in ("binarisation", "latent")]
     tensors = [*state.tensors.values()]
@@ -64,15 +65,19 @@ def train(
     for epoch in range(len(state.histories[0]), settings.epochs):
         order = torch.stack([torch.randperm(n, generator=one["order"]) for one in state.rngs])
         steps = range(epoch * per_epoch, (epoch + 1) * per_epoch)
-        rates = [learning_rate(step, per_epoch, settings) for step in steps]
-        sums = run_steps(order.to(device), rates)
+        pairs = [
+            (learning_rate(step, per_epoch, settings), kl_weight(step, per_epoch, settings))
+            for step in steps
+        ]
+        sums = run_steps(order.to(device), pairs)
         models = state.sync_models()
         means = epoch_means(sums, n, runs, epoch, saved.path)
         rows = []
         for run, model, history, values in zip(runs, models, state.histories, means, strict=True):
-            row = {"epoch": epoch + 1, "learning_rate": rates[-1]}
+            row = {"epoch": epoch + 1, "learning_rate": pairs[-1][0]}
             found = validate(model, validation, settings, run.seed, device)
-            named = zip(found, [sum(values), *values], strict=True)
+            # Of the training images there are no KL terms by latent, which come last.
+            named = zip(found, [sum(values), *values], strict=False)
             row |= {f"train_{name}": value for name, value in named}
             row |= {f"validation_{name}": value for name, value in found.items()}
             history.append(row)
@@ -117,6 +122,9 @@ def validate(
 ) -> Row:
     """Mean loss and terms on the validation images, in nats per image and in float32.
 
+    The loss is the sum of the terms whatever the KL weight: for a VAE -ELBO. Where the prior is
+    N(0, I), `kl_1`, `kl_2`, ... are the rates of the latents.
+
     Binarised pixels and latent noise are the same in every epoch, so that the curve shows how the
     model changes and not the sampling noise.
     """
@@ -124,11 +132,16 @@ def validate(
     rngs = [{"binarisation": rng, "latent": rng}]
     objective = Objective(model, settings.reconstruction)
     sums: dict[str, Tensor] = {}
+    of_latents: list[Tensor] = []
     size = max(1, 1000 // settings.importance_samples)
     for begin in range(0, len(images.labels), size):
         some = Images(*(t[begin : begin + size] for t in images))
         batch = minibatch(some, rngs, settings, model.architecture.latent_dim)
         for name, term in objective(*batch).items():
             sums[name] = sums.get(name, 0) + term.sum(dtype=torch.float64)
+            if term.dim() == 2:
+                of_latents.append(term.sum(0, dtype=torch.float64))
     means = {name: (total / len(images.labels)).item() for name, total in sums.items()}
-    return {"loss": sum(means.values()), **means}
+    by_latent = (sum(of_latents) / len(images.labels)).tolist() if of_latents else []
+    kl = {f"kl_{number}": value for number, value in enumerate(by_latent, 1)}
+    return {"loss": sum(means.values()), **means, **kl}

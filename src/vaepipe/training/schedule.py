@@ -1,4 +1,4 @@
-"""The learning rate as a function of the step: it has no state."""
+"""Learning rate and KL weight as functions of the step: they have no state."""
 
 import math
 
@@ -33,3 +33,12 @@ def learning_rate(step: int, per_epoch: int, settings: Train) -> float:
         return settings.learning_rate * 10 ** (-burda_stage(step // per_epoch) / 7)
     done = (step - warmup) / max(1, steps - warmup)
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def kl_weight(step: int, per_epoch: int, settings: Train) -> float:
+    """The weight of the rate in the loss of one step: a linear rise from 0 to beta, then beta.
+
+    Higgins et al. 2017 (beta-VAE); the rise is that of Bowman et al. 2016 (arXiv 1511.06349).
+    """
+    warmup = math.ceil(settings.kl_warmup * settings.epochs * per_epoch)
+    return settings.beta * min(1.0, (step + 1) / warmup) if warmup else settings.beta

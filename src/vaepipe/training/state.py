@@ -16,6 +16,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from vaepipe.core.errors import UserError
 from vaepipe.core.rng import generator
 from vaepipe.models import Architecture, build
+from vaepipe.models.networks import output_bias
 from vaepipe.models.objectives import squared_error
 from vaepipe.params import Train
 from vaepipe.results import Run
@@ -28,7 +29,7 @@ Batch = tuple[Tensor, Tensor, Tensor]  # images, labels and noise
 
 
 class Objective(nn.Module):
-    """What is minimised, by name, `[n]` each: the model's own terms, or an AE's squared error."""
+    """What is minimised, by name: the model's own terms, or an AE's squared error `[n]`."""
 
     def __init__(self, model: nn.Module, reconstruction: str):
         super().__init__()
@@ -80,16 +81,16 @@ class State:
             for name, value in zip(self.parameters, values, strict=True)
         }
 
-    def terms(self, batch: Batch) -> list[Tensor]:
-        """Each term of the objective, `[(runs,) n]`, of a batch `[(runs,) n, ...]`."""
+    def terms(self, batch: Batch) -> dict[str, Tensor]:
+        """The terms of the objective by name, `[(runs,) n, ...]`, of a batch `[(runs,) n, ...]`."""
         if len(self.models) == 1:
-            return [*self.objective(*batch).values()]
+            return self.objective(*batch)
 
-        def of_one(parameters: dict[str, Tensor], *batch: Tensor) -> tuple[Tensor, ...]:
+        def of_one(parameters: dict[str, Tensor], *batch: Tensor) -> dict[str, Tensor]:
             named = {f"model.{name}": value for name, value in parameters.items()}
-            return (*functional_call(self.objective, named, batch).values(),)
+            return functional_call(self.objective, named, batch)
 
-        return [*vmap(of_one)(self.parameters, *batch)]
+        return vmap(of_one)(self.parameters, *batch)
 
     def sync_models(self) -> list[nn.Module]:
         """The models, each with its own parameters as they are now."""
@@ -140,15 +141,45 @@ def start(
 
 
 def _untrained(run: Run, settings: Train, pixels: Tensor) -> nn.Module:
-    architecture = Architecture(run.model, run.latent_dim, settings.hidden, settings.activation)
+    architecture = Architecture(
+        run.model,
+        run.latent_dim,
+        settings.hidden,
+        settings.activation,
+        settings.network,
+        settings.channels,
+        # An AE has no prior, so there is nothing to learn.
+        settings.prior if run.model != "ae" else "normal",
+    )
     model = build(architecture, generator(run.seed, "initialisation"))
-    if settings.reconstruction == "squared_error" and model.variational:
+    if model.variational:
+        refuse_contradictions(run, settings)
+    set_output_bias(model, pixels)
+    return model
+
+
+def refuse_contradictions(run: Run, settings: Train) -> None:
+    """Raise a `UserError` where settings ask for an objective that a variational model lacks."""
+    if settings.reconstruction == "squared_error":
         raise UserError(
             f"train.reconstruction is squared_error, which model {run.model} can't minimise:"
             " its -ELBO is made of log-likelihoods; allowed with it is matrix.models: [ae]"
         )
-    set_output_bias(model, pixels)
-    return model
+    if settings.importance_samples > 1 and (
+        settings.beta != 1 or settings.kl_warmup or settings.free_bits
+    ):
+        raise UserError(
+            f"train.importance_samples is {settings.importance_samples}: the importance-weighted"
+            " bound has no rate of its own, so allowed with it are only train.beta 1,"
+            " train.kl_warmup 0 and train.free_bits 0"
+        )
+    if settings.prior == "flow" and settings.free_bits:
+        raise UserError(
+            "train.prior is flow, whose rate is no sum over latents: allowed with it is only"
+            " train.free_bits 0"
+        )
+    if settings.prior == "flow" and run.latent_dim < 2:
+        raise UserError("train.prior is flow, which needs at least 2 latents: matrix.latent_dims")
 
 
 def set_output_bias(model: nn.Module, pixels: Tensor) -> None:
@@ -161,4 +192,4 @@ def set_output_bias(model: nn.Module, pixels: Tensor) -> None:
     parts = (part.to(torch.float32).sum(0) for part in pixels.split(1000))
     sums = sum(part.to(torch.float64) for part in parts)
     mean = (sums / (255 * len(pixels))).clamp(1e-3, 1 - 1e-3)
-    model.decoder[-1].bias.data.copy_(torch.logit(mean))
+    output_bias(model.decoder).data.copy_(torch.logit(mean))

@@ -12,12 +12,18 @@ from vaepipe.params import Train
 from vaepipe.training.state import Batch, Rngs, State
 
 
-def train_step(state: State, images: Images, rate: float | Tensor, settings: Train) -> Tensor:
+def train_step(
+    state: State,
+    images: Images,
+    learning_rate: float | Tensor,
+    kl_weight: float | Tensor,
+    settings: Train,
+) -> Tensor:
     """One step of Adam on a minibatch; it changes the state's parameters and moments in place.
 
     Args:
         images: the minibatches of all runs, one after the other, uint8 on the device.
-        rate: the learning rate; a tensor on the device where the step is part of a CUDA graph.
+        learning_rate, kl_weight: tensors on the device where the step is part of a CUDA graph.
 
     Returns:
         The sum over the images of each term in nats, `[terms]`, or `[terms, runs]` of several runs.
@@ -30,13 +36,38 @@ def train_step(state: State, images: Images, rate: float | Tensor, settings: Tra
     with torch.autocast(device, torch.bfloat16) if bfloat16 else nullcontext():
         terms = state.terms(batch)
 
-    # The loss is the sum of the terms, averaged over the images of each run. Autograd is told the
-    # share of every image in it, which is less work than to compute the loss itself.
-    share = torch.full_like(terms[0], 1 / terms[0].shape[-1])
-    gradients = torch.autograd.grad(terms, state.adam.parameters, [share] * len(terms))
+    # The loss is the sum of the terms, averaged over the images of each run, with the rate times
+    # the KL weight. Autograd is told the weight of every value in it, which is less work than to
+    # compute the loss itself.
+    per_image = batch[0].dim() - 1  # dimensions before those of a single image
+    weights = [
+        loss_weights(name, term.detach(), per_image, kl_weight, settings.free_bits)
+        for name, term in terms.items()
+    ]
+    gradients = torch.autograd.grad([*terms.values()], state.adam.parameters, weights)
 
-    state.adam.step(gradients, rate)
-    return torch.stack([term.detach().sum(-1) for term in terms])
+    state.adam.step(gradients, learning_rate)
+    return torch.stack([term.detach().flatten(per_image - 1).sum(-1) for term in terms.values()])
+
+
+def loss_weights(
+    name: str, term: Tensor, per_image: int, kl_weight: float | Tensor, free_bits: float
+) -> Tensor:
+    """The weight of each value of a term in the loss: 1 / images, for the rate times the KL weight.
+
+    With free bits a latent whose mean rate over the minibatch is below them is not pushed further
+    down: its rate counts as max(free_bits, mean) (Kingma et al. 2016, arXiv 1606.04934, eq. 15).
+
+    Args:
+        term: `[(runs,) n]`, or the rate by latent, `[(runs,) n, latent_dim]`.
+        per_image: how many dimensions come before those of a single image: 1, or 2 with runs.
+    """
+    weights = torch.full_like(term, 1 / term.shape[per_image - 1])
+    if name != "rate":
+        return weights
+    if free_bits:
+        weights *= term.mean(per_image - 1, keepdim=True) > free_bits
+    return weights * kl_weight
 
 
 def minibatch(images: Images, rngs: Sequence[Rngs], settings: Train, latent_dim: int) -> Batch:

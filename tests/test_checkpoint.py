@@ -25,7 +25,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def saved(tmp_path, clock, monkeypatch):
-    """A checkpoint, and functions that write it, in as many seconds as are asked for, and load it."""
+    """A checkpoint, and functions to write it in the seconds asked for and to load it."""
     first = checkpoint.Checkpoint(tmp_path / "checkpoint", "one")
     tensors = {"weight": torch.zeros(2)}
 

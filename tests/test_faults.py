@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from conftest import a_copy, environment_of, run_in, stage_command, with_site
+from corrupt import flip_a_bit, reverse, truncate
 from vaepipe import params
 from vaepipe.core.errors import UserError
 from vaepipe.core.files import read_json
@@ -31,23 +32,7 @@ def both_parts(data: Path):
     return training_images(data, validation=10_000)
 
 
-def truncate(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-1])
-
-
-def flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
-def swap(path: Path) -> None:
-    """Another file of the same form and length: the images turned round."""
-    content = path.read_bytes()
-    path.write_bytes(content[:16] + content[16:][::-1])
-
-
-@pytest.mark.parametrize("damage", [truncate, flip, swap, Path.unlink])
+@pytest.mark.parametrize("damage", [truncate, flip_a_bit, reverse, Path.unlink])
 @pytest.mark.parametrize("file", FILES)
 def test_damaged_data_are_named_and_never_read(data, damage, file, record):
     damage(data / file)
@@ -58,7 +43,7 @@ def test_damaged_data_are_named_and_never_read(data, damage, file, record):
 
 
 def test_a_forged_manifest_does_not_help(data, record):
-    flip(data / FILES[0])
+    flip_a_bit(data / FILES[0])
     manifest = data / MANIFEST
     manifest.write_text(manifest.read_text().replace("ba891046", "00000000"))
     with pytest.raises(UserError, match=MANIFEST):
@@ -75,7 +60,7 @@ def refused(done: subprocess.CompletedProcess) -> str:
 
 
 def test_training_on_damaged_data_is_refused(smoke_tree, data, tmp_path):
-    flip(data / FILES[0])
+    flip_a_bit(data / FILES[0])
     words = stage_command(smoke_tree, "train", data=data, results=tmp_path / "results")
     assert FILES[0] in refused(run_in(smoke_tree, *words))
     assert not (tmp_path / "results/models").exists()

@@ -63,28 +63,25 @@ def test_what_every_command_imports_is_light(module):
 # How many pages of memory a step takes from the system, once twenty were taken.
 STEPS = """
 import resource, sys
-from dataclasses import replace
 from pathlib import Path
 import torch
 from vaepipe import params
-from vaepipe.training import loop
-from vaepipe.data.dataset import Images
 from vaepipe.core.device import prepare
-from vaepipe.training.ensemble import Ensemble
-from vaepipe.core.files import read_yaml
-from vaepipe.models import Architecture, build
-from vaepipe.core.rng import generator
+from vaepipe.data.dataset import Images
+from vaepipe.results import Run
+from vaepipe.training.checkpoint import Checkpoint
+from vaepipe.training.state import start
+from vaepipe.training.step import train_step
 
-settings = params.check(read_yaml(Path(sys.argv[1]))).train
-prepare("cpu", 1)
+settings = params.check_file(Path(sys.argv[1])).train
+device = prepare("cpu", 1)
 images = Images(torch.zeros(128, 784, dtype=torch.uint8), torch.zeros(128, dtype=torch.int64))
-model = build(Architecture("vae", 20, (400,), "relu"), generator(0, "initialisation"))
-ensemble, draw = Ensemble([model], settings), generator(0, "latent")
-chance = [{"binarisation": draw, "latent": draw}]
+saved = Checkpoint(Path("no such folder/checkpoint"), "")
+state = start([Run("vae", 20, 0)], settings, images.pixels, device, saved)
 for _ in range(2):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(20):
-        ensemble.train_step(loop.as_batch(images, chance, 20, settings), 1e-3)
+        train_step(state, images, 1e-3, settings)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 20)
 """
 

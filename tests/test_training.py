@@ -1,4 +1,4 @@
-"""Training: what it minimises, that it gives the same bits, and that it goes on where it stopped."""
+"""Training: its loss, that it gives the same bits, and that it goes on where it stopped."""
 
 import math
 from dataclasses import replace
@@ -11,7 +11,7 @@ from vaepipe import params
 from vaepipe.core.files import read_yaml
 from vaepipe.core.rng import generator
 from vaepipe.data.dataset import Images, as_input, binarized, training_images
-from vaepipe.models import MODELS, Architecture, build
+from vaepipe.models import MODELS, build
 from vaepipe.results import Run, name_of
 from vaepipe.training import checkpoint, loop, schedule, state, step
 
@@ -96,9 +96,7 @@ def test_the_rate_of_burda_and_others():
     """Section 5 of arXiv 1509.00519: 3^i passes at 0.001 * 10^(-i/7), i = 0 to 7."""
     settings = replace(SETTINGS, learning_rate=0.001, warmup=0, schedule="burda", epochs=3280)
     per_epoch = 7
-    rates = [
-        schedule.learning_rate(e * per_epoch + 6, per_epoch, settings) for e in range(3280)
-    ]
+    rates = [schedule.learning_rate(e * per_epoch + 6, per_epoch, settings) for e in range(3280)]
     expected = [0.001 * 10 ** (-i / 7) for i in range(8) for _ in range(3**i)]
     assert rates == pytest.approx(expected)
 

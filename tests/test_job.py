@@ -64,7 +64,7 @@ def test_the_files_of_runs_trained_at_once(train, tmp_path, capsys):
         assert timing["seeds_at_once"] == 3
         assert timing["seconds"] > 0
     assert "epoch 2 of 2" in capsys.readouterr().err
-    assert not list(tmp_path.rglob("*.safetensors.part"))
+    assert not list(tmp_path.rglob(".*.part"))
     assert not results.checkpoint(*RUNS).exists()
 
 

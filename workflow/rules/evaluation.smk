@@ -7,8 +7,7 @@ rule evaluate:
         weights=of_job("evaluate", "results/models/{run}.safetensors"),
         classifier="results/classifier.safetensors",
     output:
-        # Kept like the models: thousands of samples an image take hours, too.
-        metrics=update(of_job("evaluate", "results/metrics/{run}.json")),
+        metrics=of_job("evaluate", "results/metrics/{run}.json"),
     threads: settings.evaluate.threads
     resources:
         gpu=GPU,

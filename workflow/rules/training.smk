@@ -5,10 +5,9 @@ rule train:
     input:
         data=DATA_FILES,
     output:
-        # Kept until there is something better: hours of work, where the new settings don't train.
-        models=update(of_job("train", "results/models/{run}.safetensors")),
-        histories=update(of_job("train", "results/history/{run}.csv")),
-        timings=update(of_job("train", "results/timing/{run}.json")),
+        models=of_job("train", "results/models/{run}.safetensors"),
+        histories=of_job("train", "results/history/{run}.csv"),
+        timings=of_job("train", "results/timing/{run}.json"),
     threads: settings.train.threads
     resources:
         gpu=GPU,

@@ -15,4 +15,5 @@ rule download:
         code=code("download"),
         name=settings.data.name,
     shell:
-        "python workflow/scripts/download.py --name {params.name} --source {SOURCE:q} --out {DATA}"
+        "python workflow/scripts/download.py --name {params.name} --source {SOURCE:q}"
+        f" --out {DATA}"

@@ -17,7 +17,8 @@ rule evaluate:
     shell:
         "python workflow/scripts/evaluate.py --weights {input.weights}"
         " --classifier {input.classifier} {params.evaluate}"
-        " --data {DATA} --out {output.metrics}"
+        f" --data {DATA}"
+        " --out {output.metrics}"
 
 
 rule compare:
@@ -34,7 +35,8 @@ rule compare:
         code=code("compare"),
         matrix=flags("matrix"),
     shell:
-        "python workflow/scripts/compare.py {params.matrix} --data {DATA} --results results"
+        "python workflow/scripts/compare.py {params.matrix}"
+        f" --data {DATA} --results results"
 
 
 rule figures:
@@ -57,4 +59,4 @@ rule figures:
         figures=flags("figures"),
     shell:
         "python workflow/scripts/figures.py {params.matrix} {params.figures}"
-        " --data {DATA} --results results"
+        f" --data {DATA} --results results"

@@ -18,7 +18,7 @@ rule train:
     shell:
         "python workflow/scripts/train.py --model {wildcards.model}"
         " --latent_dim {wildcards.latent_dim} --seed {params.seeds} {params.train}"
-        " --data {DATA} --results results"
+        f" --data {DATA} --results results"
 
 
 rule classify:
@@ -34,4 +34,5 @@ rule classify:
         code=code("classify"),
         classify=flags("classify"),
     shell:
-        "python workflow/scripts/classify.py {params.classify} --data {DATA} --results results"
+        "python workflow/scripts/classify.py {params.classify}"
+        f" --data {DATA} --results results"

@@ -82,10 +82,12 @@ growth: $(READY)  ## measure time and memory against sizes; 8 GB of disk: a quar
 test: $(READY)  ## run all tests
 	python -m pytest --numprocesses 2 --dist loadfile
 
-lint: $(READY)  ## check format and style
+lint: $(READY)  ## check format, style, the floors of the rooms, and the lists of code in dvc.yaml
 	ruff check .
 	ruff format --check .
-	snakefmt --check Snakefile
+	snakefmt --check Snakefile workflow/rules
+	lint-imports
+	python -m pytest --no-header tests/test_stage_code.py tests/test_private_api.py
 
 lock: $(READY)  ## resolve the ranges of pyproject.toml to requirements.lock anew
 	$(PIP) install uv==$(UV_VERSION)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, a_copy, git, run_in, stage_command, with_site
-from vaepipe.core.files import read_json, undo_future_dates
+from vaepipe.core.files import future_dated, read_json, undo_future_dates
 
 MODEL, HISTORY = "models/ae-z3-s0.safetensors", "history/ae-z3-s0.csv"
 
@@ -99,6 +99,28 @@ def test_a_clock_that_jumps_and_files_from_the_future(smoke_tree, tmp_path, reco
     record("clock jumps", 1)
 
 
+def test_reading_the_snakefile_writes_nothing(smoke_tree, tmp_path):
+    """`snakemake -n` says that files are of the future; a run that starts dates them anew."""
+    tree = a_copy(smoke_tree, tmp_path / "tree")
+    ahead = tree / "src/vaepipe/flags.py"
+    os.utime(ahead, (2**31 - 1, 2**31 - 1))
+
+    def dates() -> dict[Path, int]:
+        tops = ("data", "results", "src", "workflow", "params.yaml", "Snakefile", ".dvc")
+        files = [f for top in tops for f in [tree / top, *(tree / top).rglob("*")]]
+        return {f: f.stat().st_mtime_ns for f in files if "__pycache__" not in f.parts}
+
+    before = dates()
+    done = run_in(tree, "snakemake", "-n", PYTHONDONTWRITEBYTECODE="1")
+    assert done.returncode == 0, done.stderr
+    assert "1 files, such as src/vaepipe/flags.py, are dated later than now" in done.stderr
+    assert dates() == before
+
+    (tree / "results/metrics.csv").unlink()
+    assert run_in(tree, "snakemake", "--cores", "1", "results/metrics.csv").returncode == 0
+    assert ahead.stat().st_mtime < time.time() + 60
+
+
 def test_files_from_the_future_keep_their_order(tmp_path):
     """Otherwise a result that is older than what it was made of would look up to date."""
     hour = 3600 * 10**9
@@ -107,7 +129,9 @@ def test_files_from_the_future_keep_their_order(tmp_path):
     for name, ahead in hours.items():
         (tmp_path / name).touch()
         os.utime(tmp_path / name, ns=(now, now + ahead * hour))
-    assert [path.name for path in undo_future_dates([tmp_path])] == ["c", "b", "a"]
+    assert [path.name for path in future_dated([tmp_path])] == ["c", "b", "a"]
+    undo_future_dates([tmp_path])
+    assert future_dated([tmp_path]) == []
     dates = {path.stat().st_mtime_ns: path.name for path in tmp_path.iterdir()}
     assert [dates[date] for date in sorted(dates)] == ["past", "c", "b", "a"]
     assert min(dates) == now - hour

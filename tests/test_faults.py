@@ -215,7 +215,7 @@ def test_a_store_that_fails_costs_no_result(smoke_tree, tmp_path, fault, record)
         assert "vaepipe: MLflow's store sqlite:///results/mlflow.db can't be used" in text
         assert "All results are kept" in text
         assert not (tree / "results/mlflow.json").exists()
-        assert run_in(tree, *stage_command(tree, "digest")).returncode == 0
+        assert run_in(tree, *stage_command(tree, "provenance")).returncode == 0
         assert digests.read_text() == (smoke_tree / "results/digest.json").read_text()
     assert run_in(tree, *stage_command(tree, "track")).returncode == 0
     there = (read_json(t / "results/mlflow.json")["runs"] for t in (tree, smoke_tree))

@@ -26,7 +26,6 @@ MLFLOW = {"mlflow", "scipy", "pandas"}
 NEEDED = {
     "check": set(),
     "download": set(),
-    "digest": set(),
     "classify": {"torch"},
     "train": {"torch"},
     "evaluate": {"torch"},
@@ -34,7 +33,7 @@ NEEDED = {
     "figures": {"torch", "pandas", "matplotlib"},
     "report": {"torch", "pandas", "scipy", "plotly"},
     "track": {"torch", *MLFLOW},
-    "publish": MLFLOW,
+    "provenance": {"torch", "pandas", "scipy"},
 }
 
 

@@ -20,12 +20,12 @@ from tempfile import TemporaryDirectory
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
+from vaepipe.tracking.publish import track
 
 from vaepipe.core.files import read_json
 from vaepipe.evaluation.metrics import METRICS
 from vaepipe.params import Matrix
 from vaepipe.results import Results
-from vaepipe.tracking.publish import track
 from vaepipe.tracking.store import connect, store_uri
 
 STAGES = ("anew", "again")

@@ -18,7 +18,7 @@ from snakemake.api import SnakemakeApi
 from snakemake.settings.types import OutputSettings, Quietness, ResourceSettings
 
 from conftest import ROOT, a_copy, run_in, stage_command
-from published import Seen
+from logged import Seen
 from vaepipe.core.files import read_json
 from vaepipe.evaluation.metrics import METRICS
 from vaepipe.models import weights

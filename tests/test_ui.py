@@ -135,8 +135,14 @@ def test_the_run_list_shows_every_run(printed, browser):
 
 
 def test_the_charts_show_the_metrics(printed, browser):
+    """The page draws the first charts, and tells how many there are in all."""
     shown(
-        browser, printed[0]["charts"], *NAMES, f"({2 * len(METRICS)})", "test/neg_elbo", "test/nll"
+        browser,
+        printed[0]["charts"],
+        *NAMES,
+        f"({2 * len(METRICS)})",
+        "test/active_units",
+        "test/bits_per_dim",
     )
 
 

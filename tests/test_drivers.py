@@ -19,7 +19,7 @@ from snakemake.api import SnakemakeApi
 from snakemake.settings.types import OutputSettings, Quietness, ResourceSettings
 
 from conftest import ROOT, a_copy, run_in, stage_command, with_site
-from published import Seen
+from logged import Seen
 from test_stage_code import STAGES, imported, missing, script_of
 from vaepipe.core.files import read_json
 from vaepipe.evaluation.metrics import METRICS

@@ -1,4 +1,4 @@
-"""The job of the compare stage: the files of all runs in, tables over them out."""
+"""The job of the compare stage: from the files of all runs to tables over them."""
 
 from pathlib import Path
 

@@ -23,7 +23,7 @@ def html(changes: Mapping[str, Any], pictures: Pictures | None = None) -> Markup
 
     Args:
         changes: what `vaepipe.versions.diff.as_json` gives.
-        pictures: the figures that differ; None shows no figure, which would make a page heavy.
+        pictures: the figures that differ; None shows no figure, to keep a page small.
     """
     template = _environment().get_template("versions.html.j2")
     return Markup(template.render(diff=changes, pictures=pictures))

@@ -77,7 +77,7 @@ class LinearGaussian:
         self.architecture = Architecture("linear", 2, (), "relu", pixels=5, classes=classes)
         self.w, self.b = rand(5, 2), rand(classes, 5, seed=1)
 
-    def draw(self, n: int) -> tuple[Tensor, Tensor]:
+    def sample(self, n: int) -> tuple[Tensor, Tensor]:
         labels = torch.arange(n) % self.architecture.classes
         noise = rand(n, 7, seed=2)
         return self.b[labels] + noise[:, :2] @ self.w.T + self.sd * noise[:, 2:], labels
@@ -107,12 +107,12 @@ class LinearGaussian:
 def likelihood(model: object, n: int, samples: int, seed: int = 0, chunk: int = 20_000) -> dict:
     """The likelihood metrics of n images drawn from the model itself."""
     settings = replace(EVALUATE, importance_samples=samples, chunk=chunk)
-    return likelihood_metrics(model, *model.draw(n), settings, generator(seed, "latent"))
+    return likelihood_metrics(model, *model.sample(n), settings, generator(seed, "latent"))
 
 
 def elbo_of_a_linear_gaussian() -> None:
     model = LinearGaussian()
-    x, labels = model.draw(3000)
+    x, labels = model.sample(3000)
     mean, log_var = model.posterior(x, labels)
     prior = posterior(torch.zeros_like(mean), torch.zeros_like(mean))
     rate = kl_divergence(posterior(mean, log_var), prior)
@@ -125,18 +125,18 @@ def elbo_of_a_linear_gaussian() -> None:
 
 def bound_rises_to_log_px_of_a_linear_gaussian() -> None:
     model = LinearGaussian()
-    exact = model.log_px(*model.draw(4000))
+    exact = model.log_px(*model.sample(4000))
     bounds = [-likelihood(model, 4000, samples=k)["nll"] for k in (1, 3, 9)]
     for lower, higher in zip(bounds, [*bounds[1:], exact], strict=True):
         rise = higher - lower
         assert rise.mean() > 4 * rise.std() / len(rise) ** 0.5
     tight = [-likelihood(model, 100, samples=500, seed=s)["nll"] for s in range(8)]
-    within(torch.stack(tight).mean(1), model.log_px(*model.draw(100)).mean())
+    within(torch.stack(tight).mean(1), model.log_px(*model.sample(100)).mean())
 
 
 def marginal_of_a_conditional_linear_gaussian() -> None:
     model = LinearGaussian(classes=3)
-    x, labels = model.draw(100)
+    x, labels = model.sample(100)
     each = torch.stack([model.log_px(x, torch.full((100,), y)) for y in range(3)])
     exact = each.logsumexp(0) + math.log(1 / 3)
     found = [likelihood(model, 100, samples=500, seed=s) for s in range(8)]

@@ -7,6 +7,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from vaepipe.core.files import read_table
 from vaepipe.core.rng import generator
 from vaepipe.data.dataset import Images, as_input, test_images
 from vaepipe.models import weights
@@ -73,7 +74,7 @@ def read(matrix: Matrix, settings: Figures, data: Path, results: Results) -> Inp
         results,
         test,
         {way: as_input(test.pixels, way, generator(0, "figures")) for way in ways},
-        {run: pd.read_csv(results.history(run)) for run in runs_of(matrix)},
-        pd.read_csv(results.metrics_table),
-        pd.read_csv(results.comparison_table),
+        {run: read_table(results.history(run)) for run in runs_of(matrix)},
+        read_table(results.metrics_table),
+        read_table(results.comparison_table),
     )

@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from jinja2 import Environment
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from vaepipe.core.device import prepare
-from vaepipe.core.files import read_json
+from vaepipe.core.files import read_json, read_table
 from vaepipe.data.idx import SIDE
 from vaepipe.data.manifest import DATA_SETS, verify
 from vaepipe.evaluation.metrics import HEADLINE, METRICS
@@ -129,7 +128,7 @@ def _figures(
 def _numbers(inputs: Inputs, timing: dict, conditional: set[str]) -> dict[str, Any]:
     """Tables and summary."""
     comparison = inputs.comparison
-    differences = pd.read_csv(inputs.results.differences_table)
+    differences = read_table(inputs.results.differences_table)
     seconds = numbers.seconds_table(timing)
     others = tuple(name for name in METRICS if name not in HEADLINE)
     terms = comparison.pivot(index=["latent_dim", "model"], columns="metric", values="mean")

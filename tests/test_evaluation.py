@@ -10,6 +10,7 @@ from torch.nn.functional import logsigmoid
 
 import exact
 from conftest import ROOT
+from reports import made_classifier
 from vaepipe import params
 from vaepipe.core.errors import UserError
 from vaepipe.core.files import read_yaml
@@ -182,6 +183,81 @@ def test_every_metric_has_an_error_and_a_title(name, trained_classifier, test_se
 
 def test_the_headline_is_of_metrics():
     assert set(HEADLINE) <= set(METRICS)
+
+
+# The job
+
+
+def test_the_protocol_says_all_that_a_number_depends_on():
+    settings = replace(SETTINGS.evaluate, importance_samples=7, seed=3, chunk=5, threads=2)
+    metadata = {"train": {"binarize": "none"}, "run": {}}
+    found = evaluate.protocol({"data_set": "kmnist", "files": {}}, metadata, 123, settings)
+    assert found == {
+        "data_set": "kmnist",
+        "split": "test",
+        "images": 123,
+        "binarize": "none",
+        "importance_samples": 7,
+        "evaluation_seed": 3,
+        "training_images": settings.training_images,
+        "generated_images": settings.generated_images,
+    }
+    other = replace(settings, chunk=6, threads=1, device="cpu", seeds_at_once="all")
+    assert evaluate.protocol({"data_set": "kmnist"}, metadata, 123, other) == found
+
+
+@pytest.fixture
+def files(tmp_path, mnist_folder, monkeypatch):
+    """Weights of two runs and a classifier, over a few of the images."""
+
+    def test_images(folder):
+        return dataset.test_images(folder).first(200)
+
+    monkeypatch.setattr(evaluate, "test_images", test_images)
+    model = build(Architecture("vae", 2, (8,), "silu"), generator(0, "initialisation"))
+    for seed, failed in ((0, {}), (1, {"failed": "loss is NaN in epoch 2"})):
+        run = {"model": "vae", "latent_dim": 2, "seed": seed}
+        metadata = {"run": run, "train": {"binarize": "dynamic"}} | failed
+        weights.save(tmp_path / f"s{seed}", model, metadata)
+    settings = replace(
+        SETTINGS.evaluate,
+        importance_samples=2,
+        training_images=100,
+        generated_images=100,
+        device="cpu",
+    )
+    return tmp_path, made_classifier(tmp_path / "classifier"), settings, mnist_folder
+
+
+def test_a_failed_run_has_no_metrics_and_says_why(files):
+    folder, *arguments = files
+    paths = [folder / "s0", folder / "s1"]
+    good, failed = evaluate.evaluate_files(paths, *arguments)
+    assert good["failed"] is None
+    assert {name for name in good["metrics"] if not name.endswith("_sem")} <= set(METRICS)
+    assert good["metrics"]["neg_elbo"] > 0
+    assert failed["metrics"] == {}
+    assert failed["failed"] == "loss is NaN in epoch 2"
+    assert (failed["model"], failed["latent_dim"], failed["seed"]) == ("vae", 2, 1)
+    assert good["protocol"] == failed["protocol"]
+    assert good["protocol"]["images"] == 200
+
+
+def test_each_run_is_measured_as_if_it_were_alone(files):
+    folder, *arguments = files
+    together = list(evaluate.evaluate_files([folder / "s1", folder / "s0"], *arguments))
+    assert list(evaluate.evaluate_files([folder / "s0"], *arguments)) == together[1:]
+
+
+def test_memory_that_is_short_names_the_setting_to_lower(files, monkeypatch):
+    folder, *arguments = files
+
+    def evaluate_too_much(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(evaluate, "evaluate", evaluate_too_much)
+    with pytest.raises(UserError, match=r"evaluate\.chunk"):
+        list(evaluate.evaluate_files([folder / "s0"], *arguments))
 
 
 # The classifier, and the quality of samples that it measures

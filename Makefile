@@ -1,28 +1,41 @@
-# Every target sets up .venv by itself when it is missing or older than the lock.
+# Every target sets up what it needs of .venv by itself when it is missing or older than the locks:
+# .ready has what the pipeline needs, .dev what tests and linters need beside it.
 PYTHON ?= python3
 CORES ?= 4
 VENV := .venv
 READY := $(VENV)/.ready
+DEV := $(VENV)/.dev
 PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
-# uv made requirements.lock: `make lock` makes it anew from the ranges in pyproject.toml.
+# Compiled afterwards on all cores, without the tests that packages bring along: by itself, pip
+# compiles every file on one core, which took half of its time.
+INSTALL := $(PIP) install --no-compile
+COMPILE := $(VENV)/bin/python -m compileall -qq -j 0 -x '/tests?/|/_internal/' $(VENV)/lib || true
+# uv makes the locks: `make lock` resolves them anew from the ranges in pyproject.toml.
 UV_VERSION := 0.13.9
 PIP_AUDIT_VERSION := 2.10.1
 # As if the environment were activated.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report repro smoke track ui to-dvc to-snakemake pull diff dag verify reliability bench growth test lint lock audit clean
+.PHONY: help setup report repro smoke track ui to-dvc to-snakemake pull diff dag verify \
+    reliability bench growth test test-fast lint lock audit clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY)  ## set up .venv with the versions of requirements.lock
+setup: $(READY)  ## set up .venv for the pipeline with the versions of requirements.lock
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("vaepipe needs Python 3.11 or newer; name one: make PYTHON=python3.12 setup")'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --requirement requirements.lock
-	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(INSTALL) --requirement requirements.lock
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	$(COMPILE)
+	touch $@
+
+$(DEV): $(READY) requirements-dev.lock
+	$(INSTALL) --requirement requirements-dev.lock
+	$(COMPILE)
 	touch $@
 
 report: $(READY)  ## run the whole pipeline and say where the report is
@@ -52,7 +65,7 @@ diff: $(READY)  ## compare the last committed results, or OLD, with the working 
 dag: $(READY)  ## draw the graph of the stages in docs/dag.svg; needs Graphviz
 	snakemake --rulegraph dot | tred | dot -Tsvg -Grankdir=LR -o docs/dag.svg
 
-track: $(READY)  ## publish the results to MLflow again, such as after its database was deleted
+track: $(READY)  ## log the results to MLflow again, such as after its database was deleted
 	snakemake --cores $(CORES) --forcerun track
 
 PORT ?= 5000
@@ -62,15 +75,16 @@ ui: $(READY)  ## MLflow's UI on the loopback address, with links to the comparis
 verify: $(READY)  ## run one run of each model again and compare it, bit for bit, with the results
 	vaepipe verify
 
+PYTEST := python -m pytest --numprocesses 2 --dist worksteal
 # Runs the tests that count what they try, and writes docs/reliability.json and the table in the page.
 STRENGTH ?= 10
-reliability: $(READY)  ## faults, kills and made-up params at ten times the strength of the tests
+reliability: $(DEV)  ## faults, kills and made-up params at ten times the strength of the tests
 	VAEPIPE_STRENGTH=$(STRENGTH) VAEPIPE_RECORD=docs/reliability.json \
-	    python -m pytest --numprocesses 2 --dist loadfile
+	    $(PYTEST) --timeout 7200
 
 # The peer that it is measured against, beside the versions of the lock.
 $(VENV)/.bench: $(READY)
-	$(PIP) install --constraint requirements.lock --no-build-isolation --editable '.[bench]'
+	$(INSTALL) --constraint requirements-dev.lock --no-build-isolation --editable '.[bench]'
 	touch $@
 
 bench: $(VENV)/.bench  ## measure speed and memory against peers and the floor: a quarter of an hour
@@ -79,26 +93,34 @@ bench: $(VENV)/.bench  ## measure speed and memory against peers and the floor: 
 growth: $(READY)  ## measure time and memory against sizes; 8 GB of disk: a quarter of an hour
 	python -m benchmarks.growth
 
-test: $(READY)  ## run all tests
-	python -m pytest --numprocesses 2 --dist loadfile
+test: $(DEV)  ## run all tests
+	$(PYTEST)
 
-lint: $(READY)  ## check format and style
+test-fast: $(DEV)  ## run the tests that take no pipeline, no server and no browser: a minute
+	$(PYTEST) -m 'not (pipeline or server or browser or slow)'
+
+lint: $(DEV)  ## check format, style, the floors of the rooms, and the lists of code in dvc.yaml
 	ruff check .
 	ruff format --check .
-	snakefmt --check Snakefile
+	snakefmt --check Snakefile workflow/rules
+	lint-imports
+	python -m pytest --no-header tests/test_stage_code.py tests/test_private_api.py
 
-lock: $(READY)  ## resolve the ranges of pyproject.toml to requirements.lock anew
+RESOLVE := uv pip compile pyproject.toml --universal --python-version 3.11 --quiet \
+    --no-annotate --no-header
+# What only a CUDA build of torch needs is left out: torch pins it, and a CPU build does without.
+NO_CUDA := grep -vE '^(nvidia-|cuda-|triton)'
+lock: $(READY)  ## resolve the ranges of pyproject.toml to both locks anew
 	$(PIP) install uv==$(UV_VERSION)
-	@# What only a CUDA build of torch needs is left out: torch pins it, and a CPU build does without.
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --quiet \
-	    --no-annotate --no-header | grep -vE '^(nvidia-|cuda-|triton)' > requirements.lock
+	$(RESOLVE) | $(NO_CUDA) > requirements.lock
+	$(RESOLVE) --extra dev --constraint requirements.lock | $(NO_CUDA) > requirements-dev.lock
 
 # In an environment of its own: it is no part of what it looks at. --strict: a package that could
 # not be looked up is a failure, and not one without advisories.
-audit:  ## check requirements.lock for known advisories; needs the network
+audit:  ## check requirements-dev.lock, which has all of both, for known advisories; needs the network
 	$(PYTHON) -m venv $(VENV)/audit
 	$(VENV)/audit/bin/pip --disable-pip-version-check --quiet install pip-audit==$(PIP_AUDIT_VERSION)
-	$(VENV)/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement requirements.lock
+	$(VENV)/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement requirements-dev.lock
 
 clean:  ## remove all results, but neither data nor .venv
 	rm -rf results .snakemake

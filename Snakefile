@@ -51,6 +51,14 @@ onstart:
     before_the_first_job()
 
 
+onsuccess:
+    after_the_last_job()
+
+
+onerror:
+    after_the_last_job()
+
+
 rule all:
     default_target: True
     input:

@@ -1,4 +1,4 @@
-"""What is measured of speed and memory, and how; docs/performance.md shows what came out.
+"""Measurements of speed and memory; docs/performance.md shows the results.
 
 `python -m benchmarks` (`make bench`) measures on the CPU and writes results/bench.json, `python -m
 benchmarks.growth` (`make growth`) and `python -m benchmarks.gpu` the two things that take longer or

@@ -1,6 +1,6 @@
 """The importance-weighted bound, K = 5,000: its share of the machine's matrix rate, its memory.
 
-`evaluation.bound_and_distortion` of a trained 784-400-20 VAE on a slice of the test images, with
+`likelihood.bound_and_terms` of a trained 784-400-20 VAE on a slice of the test images, with
 the default chunk, against the decoder's matrix products alone at the same shapes (the encoder runs
 once per image, so its products don't count), and against the rate of one large square product.
 """
@@ -16,7 +16,7 @@ from benchmarks.timing import in_turns, processor_seconds, ratios, spread
 from vaepipe import params
 from vaepipe.core.rng import generator
 from vaepipe.data.dataset import Images, grey
-from vaepipe.evaluation.likelihood import bound_and_distortion
+from vaepipe.evaluation.likelihood import bound_and_terms
 
 SAMPLES = 5000
 IMAGES = 100
@@ -29,9 +29,9 @@ GOAL = 0.5
 @torch.no_grad()
 def bound(model: nn.Module, images: Images, samples: int, chunk: int) -> None:
     """The bound on log p(x) of all images."""
-    draw = generator(0, "benchmark")
+    rng = generator(0, "benchmark")
     labels = images.labels.to(torch.int64)
-    bound_and_distortion(model, grey(images.pixels), labels, samples, chunk, draw)
+    bound_and_terms(model, grey(images.pixels), labels, samples, chunk, rng)
 
 
 def measure(

@@ -1,8 +1,8 @@
-"""A VAE on MNIST in the manner of the usual examples: what this project is measured against.
+"""A VAE on MNIST in the manner of the usual examples, to compare this project with.
 
-A data set of PIL images, each made a tensor by itself; a shuffling `DataLoader`; a module with two
-heads and a sigmoid at its end; binary cross-entropy and KL, summed; Adam at a constant rate; the
-loss read at every step. Written afresh. The images are those of this project's files.
+A data set of PIL images, each converted to a tensor by itself; a shuffling `DataLoader`; a module
+with two heads and a sigmoid at its end; binary cross-entropy and KL, summed; Adam at a constant
+rate; the loss read at every step. Written for this project, and on its files' images.
 """
 
 import torch

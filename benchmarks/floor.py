@@ -1,4 +1,4 @@
-"""The floor: the matrix products that a step or a bound cannot do without, and nothing else.
+"""The floor: the matrix products that a step or a bound needs, and nothing else.
 
 Outputs are allocated before and biases go with the product (`addmm`); there is no activation, no
 loss and no optimiser.

@@ -2,12 +2,12 @@
 
     python -m benchmarks.gpu [--device cpu]
 
-Wall seconds, because the device works beside the processor, with the device waited for at both
-ends; after a short training of the same kind, so that start-up (the device's own, and capturing or
-compiling) is left out. Alone, the VAE trains for 100 epochs; one seed and five take turns. Of
-Burda's protocol (784-200-200-50, batch 20, 3,280 epochs of 2,980 steps) the steady epochs are
-measured, one seed and five at once, and the whole is worked out from their rate. The floor of a
-step is the time of its matrix products alone, as one captured CUDA graph.
+Wall seconds, because the device works beside the processor, synchronised at both ends; after a
+short training of the same kind, so that start-up (the device's own, and recording the graph) is
+left out. Alone, the VAE trains for 100 epochs; one seed and five take turns. Of Burda's protocol
+(784-200-200-50, batch 20, 3,280 epochs of 2,980 steps) all epochs but the first are measured, one
+seed and five at once, and the whole is extrapolated from their rate. The floor of a step is the
+time of its matrix products alone, recorded as one CUDA graph.
 
 Needs nothing beyond PyTorch, NumPy, PyYAML, safetensors and tqdm. With `--device cpu` it runs a
 little of everything and keeps nothing: to see that it works.
@@ -40,7 +40,7 @@ GOALS = {"epochs_100": 5.0, "five_seeds": 1.5, "burda_minutes": 20.0}
 
 
 def waited(settings: Train) -> float:
-    """Now, when the device has done all it was asked for."""
+    """The time in seconds, once the device has finished its work."""
     if settings.device == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter()
@@ -81,7 +81,7 @@ def steps_per_second(settings: Train, data: Data, seeds: Sequence[int]) -> float
 
 
 def products_per_second(settings: Train, latents: int) -> float:
-    """Steps a second of the bare matrix products of one seed, captured as a CUDA graph."""
+    """Steps a second of the bare matrix products of one seed, recorded as a CUDA graph."""
     widths = [setting.PIXELS, *settings.hidden]
     with torch.device(settings.device):
         once = step_products(

@@ -2,14 +2,14 @@
 
     python -m benchmarks.growth [--folder FOLDER] [--images N]
 
-Each size is one fresh process that does one piece of work and says what it took: processor seconds
-of one thread, and the memory that it held for itself at its peak beyond what it held before. One
-setting changes at a time; the others are those of example.yaml, one epoch on 10,000 images. Seeds
-are trained one after the other, and at once as a batch of models. The
-images of MNIST end at 60,000: beyond, an IDX file of MNIST's training images again and again, each
-time rolled by one more pixel, is written into a temporary folder under `--folder`, memory-mapped,
-and trained on in chance order for one epoch, with a smaller net (growth.yaml). 10 million images
-take 7.84 GB of disk, and of memory only what the system can spare.
+Each size is one fresh process that does one piece of work and prints what it used: processor
+seconds of one thread, and its peak private memory beyond what it held before. One setting changes
+at a time; the others are those of example.yaml, one epoch on 10,000 images. Seeds are trained one
+after the other, and at once as a batch of models. MNIST has 60,000 images: beyond, an IDX file of
+MNIST's training images again and again, each time rolled by one more pixel, is written into a
+temporary folder under `--folder`, memory-mapped, and trained on in random order for one epoch, with
+a smaller net (growth.yaml). 10 million images take 7.84 GB of disk, and of memory only what the
+system can spare.
 
 Results go to results/growth.json, docs/performance.json and docs/performance.md, with a plot.
 """
@@ -40,7 +40,7 @@ SIZES = {
 }
 IMAGES = 10_000  # where another thing grows
 EVALUATED = 50  # images whose bound is taken where K grows
-# Beyond this a process is told that there is no more, so that a machine others use stays usable.
+# The limit of a process's memory, so that a shared machine stays usable.
 MEMORY = 8 * 2**30
 HEADER = 16  # bytes of an IDX file of images
 
@@ -54,7 +54,7 @@ def write_images(path: Path, n: int, mnist: np.ndarray) -> None:
 
 
 def work(axis: str, size: int, file: Path | None) -> dict[str, float]:
-    """One piece of work in this process, and what it took."""
+    """One piece of work in this process: its seconds and the memory that it added."""
     import torch
 
     from benchmarks import setting
@@ -85,7 +85,9 @@ def work(axis: str, size: int, file: Path | None) -> dict[str, float]:
     if axis == "K":
         model, asked = train(), test_images(setting.MNIST).first(EVALUATED)
         task = lambda: bound(model, asked, size, chunk=2000)  # noqa: E731
-    setting.trained(settings, images.first(100))  # what PyTorch imports and sets up at first use
+    setting.trained(
+        settings, images.first(100)
+    )  # what PyTorch imports and initialises at first use
     give_back()
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     with watched() as memory:
@@ -98,7 +100,7 @@ def work(axis: str, size: int, file: Path | None) -> dict[str, float]:
 
 
 def in_fresh_process(axis: str, size: int, file: Path | None = None) -> dict[str, object]:
-    """`work` in a process of its own; where it fails, its last words."""
+    """`work` in a process of its own; if it fails, the last line of its stderr."""
     words = [axis, str(size), *([str(file)] if file else [])]
     command = [sys.executable, "-m", "benchmarks.growth", "--work", *words]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -1,10 +1,10 @@
 """The main job: seconds and memory by stage, what doing nothing costs, and each stage's start-up.
 
 `snakemake --cores 2` with the default params on a copy of the tree without results. Wall seconds by
-stage come from Snakemake's own records; processor seconds, from a process's first instruction on,
-and peak memory from the processes themselves (`benchmarks.usage`), which also say which share of
-their processor time went into training steps. Then both drivers are asked again, with nothing to
-do. Start-up is the processor and wall time of a stage's imports in a fresh process.
+stage come from Snakemake's own records. The processes themselves (`benchmarks.usage`) record their
+processor seconds, from the first instruction on, their peak memory, and the share of the processor
+time in training steps. Then both drivers are run again, with nothing to do. Start-up is the
+processor and wall time of a stage's imports in a fresh process.
 """
 
 import json

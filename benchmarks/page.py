@@ -1,8 +1,8 @@
-"""What was measured -> results/, docs/performance.json and the tables of docs/performance.md.
+"""Measurements to results/, docs/performance.json and the tables of docs/performance.md.
 
-docs/performance.json is what was last measured, by section (`bench`, `growth`, `gpu`). The page's
-prose is written by hand; between `<!-- name -->` and `<!-- /name -->` stands what `tables.TABLES`
-makes of the JSON, and nothing else.
+docs/performance.json holds the latest measurements, by section (`bench`, `growth`, `gpu`). The
+page's text is written by hand; between `<!-- name -->` and `<!-- /name -->` is the table that
+`tables.TABLES` makes of the JSON.
 """
 
 import json
@@ -28,7 +28,7 @@ def rendered(page: str, measured: dict[str, dict]) -> str:
 
 
 def record(section: str, found: dict[str, object]) -> None:
-    """Keep what was measured as the section, and write the page and its plot anew."""
+    """Save a section's measurements, and write the page and its plot anew."""
     write_json(ROOT / "results" / f"{section}.json", found)
     measured = (read_json(SOURCE) if SOURCE.exists() else {}) | {section: found}
     write_text(SOURCE, json.dumps(measured, indent=1) + "\n")

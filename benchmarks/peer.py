@@ -1,7 +1,7 @@
 """pythae (Chadebec, Vincent and Allassonnière 2022, arXiv 2206.08309) on the same net.
 
 Its own VAE, `BaseTrainer` and data set, with an encoder and a decoder of the shared widths. Version
-0.1.2 runs unchanged beside the versions of requirements.lock. What it prints is kept back.
+0.1.2 runs unchanged beside the versions of requirements.lock. Its output is discarded.
 """
 
 import contextlib

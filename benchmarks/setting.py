@@ -16,7 +16,8 @@ from vaepipe.data.dataset import Images
 from vaepipe.params import Train
 from vaepipe.results import Run
 from vaepipe.training import checkpoint
-from vaepipe.training.loop import Row, train
+from vaepipe.training.loop import train
+from vaepipe.training.state import Row
 
 ROOT = Path(__file__).parents[1]
 MNIST = ROOT / "data" / "mnist"
@@ -44,18 +45,18 @@ def trained(
 ) -> list[nn.Module]:
     """VAEs of these seeds, trained by this project's own `train`.
 
-    Where no validation images are given, one stands for them, which takes no time to speak of.
-    PyTorch is set as in the stage, deterministic algorithms and all, and set back for the next
-    contender. Checkpoints are written, as always, into a temporary folder; or none, where steps
-    alone are measured.
+    If no validation images are given, one training image is used, which takes next to no time.
+    PyTorch is set as in the stage, with deterministic algorithms, and set back for the next
+    contender. Checkpoints are written into a temporary folder; or none, where steps alone are
+    measured.
     """
     device = prepare(settings.device, settings.threads)
     runs = [Run("vae", latent_dim, seed) for seed in seeds]
     validation = validation or training.first(1)
     with tempfile.TemporaryDirectory() as folder:
-        place = checkpoint.Checkpoint(Path(folder) / "checkpoint", "benchmark")
+        saved = checkpoint.Checkpoint(Path(folder) / "checkpoint", "benchmark")
         if not checkpoints:
-            place.written = math.inf
-        trained = train(runs, settings, training, validation, device, place, on_epoch)
+            saved.written = math.inf
+        trained = train(runs, settings, training, validation, device, saved, on_epoch)
     torch.set_deterministic_debug_mode("default")
     return [model for model, _ in trained]

@@ -1,8 +1,8 @@
 """Whether 1,000 runs in the store slow `track` down: python benchmarks/store.py RESULTS
 
-Publishes results of a matrix to a store with no other runs and to one with 1,000, in turn: first
+Logs the results of a matrix to a store with no other runs and to one with 1,000, in turn: first
 anew, and then once more, when all of it is there. Reported is the processor time with the other
-runs over that without; the median over the rounds, and the range.
+runs divided by that without; the median over the rounds, and the range.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from vaepipe.core.files import read_json
 from vaepipe.evaluation.metrics import METRICS
 from vaepipe.params import Matrix
 from vaepipe.results import Results
-from vaepipe.tracking.publish import track
+from vaepipe.tracking.log_runs import log_runs
 from vaepipe.tracking.store import connect, store_uri
 
 STAGES = ("anew", "again")
@@ -49,7 +49,7 @@ def fill(results: Results, runs: int) -> None:
 
 
 def seconds(matrix: Matrix, folder: Path) -> dict[str, float]:
-    """Processor time of publishing, in a process of its own, without its imports."""
+    """Processor time of logging, in a process of its own, without its imports."""
     words = [sys.executable, __file__, "--measure", json.dumps(vars(matrix)), str(folder)]
     done = subprocess.run(words, check=True, capture_output=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])
@@ -60,7 +60,7 @@ def measure(matrix: Matrix, results: Results) -> dict[str, float]:
     MlflowClient(store_uri(results)).search_experiments()
     times = [time.process_time()]
     for _ in STAGES:
-        track(matrix, "vaepipe", results)
+        log_runs(matrix, "vaepipe", results)
         times.append(time.process_time())
     return {stage: b - a for stage, a, b in zip(STAGES, times, times[1:], strict=False)}
 
@@ -85,7 +85,7 @@ def main() -> None:
         print(json.dumps(measure(matrix, Results(flags.results))))
         return
 
-    matrix = matrix_of(read_json(flags.results / "mlflow.json")["runs"])
+    matrix = matrix_of(read_json(Results(flags.results).mlflow_runs)["runs"])
     with TemporaryDirectory() as name:
         stores = {0: Path(name, "none"), flags.runs: Path(name, "many")}
         for count, folder in stores.items():

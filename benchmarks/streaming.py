@@ -1,12 +1,12 @@
 """What it costs training to stream its metrics: python benchmarks/streaming.py --rounds 5
 
 A VAE of the default params is trained in as many processes as there are cores, so that no core is
-left over for the process that talks to MLflow's server. Each round does this without a server and
-with each kind of server, in an order drawn anew. Reported is the ratio to the same round's training
-without a server: of the wall time of a training process and of its processor time. Of the process
-beside it, the processor time as a share of the training's, which other work on the machine disturbs
-least. Medians over the rounds, and the range; the last column is the share of all epochs that was
-at the server when training ended.
+left over for the process that sends metrics to MLflow's server. Each round does this without a
+server and with each kind of server, in random order. Reported is the ratio to the same round's
+training without a server: of the wall time of a training process and of its processor time. Of the
+process beside it, the processor time as a share of the training's, which other work on the machine
+disturbs least. Medians over the rounds, and the range; the last column is the share of all epochs
+that was at the server when training ended.
 
 The servers run on the same machine: what they take of its cores is part of the ratio.
 """
@@ -76,37 +76,37 @@ def trained(url: str) -> dict[str, float]:
 
 
 @contextmanager
-def told(kind: str, folder: Path, killed_after: float) -> Iterator[tuple[str, str]]:
+def serving(kind: str, folder: Path, killed_after: float) -> Iterator[tuple[str, str]]:
     """The URL of a server of this kind, and the store behind it."""
     if kind in ("none", "silent"):
         with silent() as url:
             yield ("" if kind == "none" else url), ""
         return
     server = Server(folder)
-    death = Timer(killed_after, server.kill)
+    kill = Timer(killed_after, server.kill)
     with slow(server.port, SLOW) as url:
         if kind == "killed":
-            death.start()
+            kill.start()
         yield (url if kind == "slow" else server.url), server.uri
     if kind == "killed":
-        death.join()
+        kill.join()
     server.close()
 
 
 def arrived(uri: str) -> float:
     """Of all epochs of all runs, the share that is in the store."""
     client = MlflowClient(uri)
-    found = client.get_experiment_by_name(EXPERIMENT)
-    runs = client.search_runs([found.experiment_id]) if found else []
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    runs = client.search_runs([experiment.experiment_id]) if experiment else []
     points = [client.get_metric_history(run.info.run_id, "train/loss") for run in runs]
     return sum(map(len, points)) / check_file(PARAMS).train.epochs / CORES
 
 
 def measured(kind: str, killed_after: float) -> dict[str, float]:
     """What training costs with a server of this kind."""
-    with TemporaryDirectory() as folder, told(kind, Path(folder), killed_after) as (url, uri):
-        found = trained(url)
-        return found | ({"arrived": arrived(uri)} if uri else {})
+    with TemporaryDirectory() as folder, serving(kind, Path(folder), killed_after) as (url, uri):
+        costs = trained(url)
+        return costs | ({"arrived": arrived(uri)} if uri else {})
 
 
 def spread(values: list[float]) -> str:
@@ -114,7 +114,7 @@ def spread(values: list[float]) -> str:
 
 
 def table(rounds: list[dict[str, dict[str, float]]]) -> str:
-    """What all rounds came to, in Markdown."""
+    """The results of all rounds, in Markdown."""
     lines = [
         "| server | wall time | processor time | process beside it | arrived |",
         "| --- " * 5 + "|",

@@ -1,4 +1,4 @@
-"""Markdown tables as functions of what was measured; `page` puts them into docs/performance.md."""
+"""Markdown tables as functions of the measurements; `page` puts them into docs/performance.md."""
 
 from collections.abc import Iterable
 
@@ -24,13 +24,13 @@ def shown(spread: dict[str, float], unit: str = "") -> str:
     return f"{number(spread['median'])}{unit} ({low} to {high})"
 
 
-def verdict(met: bool | None) -> str:
+def met_or_not(met: bool | None) -> str:
     """Whether a goal was met; nothing where there is none."""
     return {True: "met", False: "not met", None: ""}[met]
 
 
 def machine(found: dict) -> str:
-    """One line on what it was measured with."""
+    """One line on the machine and the versions."""
     v = found["versions"]
     products = "with" if found["bfloat16_products"] else "without"
     return (
@@ -66,7 +66,7 @@ def throughput(measured: dict) -> str:
 
 
 def throughput_ratios(measured: dict) -> str:
-    """The ratios that goals are set for."""
+    """The ratios for which there are goals."""
     if "bench" not in measured:
         return NOT_MEASURED
     found = measured["bench"]["throughput"]
@@ -85,7 +85,7 @@ def throughput_ratios(measured: dict) -> str:
             met = median <= goal if name == "floor" else median >= goal
             word = "at most" if name == "floor" else "at least"
             # The goals are those of float32.
-            last = (f"{word} {goal:g}", verdict(met)) if precision == "float32" else ("", "")
+            last = (f"{word} {goal:g}", met_or_not(met)) if precision == "float32" else ("", "")
             rows.append((text, shown(each[name]), *last))
     return table(("ratio", "measured", "goal", ""), rows)
 
@@ -109,7 +109,7 @@ def time_to_loss(measured: dict) -> str:
                 f"{losses['median']:.2f} ({losses['low']:.2f} to {losses['high']:.2f})",
                 f"{reached} of {seeds}",
                 shown(one["ratio"]),
-                verdict(reached == seeds and one["ratio"]["median"] >= goal),
+                met_or_not(reached == seeds and one["ratio"]["median"] >= goal),
             )
         )
     header = ("", "seconds", "test loss, nats", "seeds that reach it", "loop's time / this", "goal")
@@ -143,23 +143,23 @@ def main_job(measured: dict) -> str:
             "wall seconds of the whole job",
             number(found["wall_seconds"]),
             f"at most {goals['seconds']}",
-            verdict(found["wall_seconds"] <= goals["seconds"]),
+            met_or_not(found["wall_seconds"] <= goals["seconds"]),
         ),
         (
             "share of its processor time inside training steps",
             f"{found['share_in_steps']:.0%}",
             f"at least {goals['share_in_steps']:.0%}",
-            verdict(found["share_in_steps"] >= goals["share_in_steps"]),
+            met_or_not(found["share_in_steps"] >= goals["share_in_steps"]),
         ),
         (
             "slowest start-up of a stage, seconds",
             number(slowest),
             f"at most {goals['start_up']}",
-            verdict(slowest <= goals["start_up"]),
+            met_or_not(slowest <= goals["start_up"]),
         ),
     ]
     for name, one in found["no_op_seconds"].items():
-        met = verdict(one["median"] <= goals["no_op"])
+        met = met_or_not(one["median"] <= goals["no_op"])
         whole.append(
             (f"`{name}` with nothing to do, seconds", shown(one), f"at most {goals['no_op']}", met)
         )
@@ -180,7 +180,7 @@ def bound(measured: dict) -> str:
             of_square,
             shown(share),
             f"at least {found['goal']:g}",
-            verdict(share["median"] >= found["goal"]),
+            met_or_not(share["median"] >= found["goal"]),
         ),
         ("memory beyond model and images, MiB", number(found["added_memory_mib"]), "", ""),
         ("all 10,000 test images would take, minutes", shown(found["full_test_minutes"]), "", ""),
@@ -209,12 +209,12 @@ def growth(measured: dict) -> str:
 
 
 def gpu(measured: dict) -> str:
-    """What a GPU took."""
+    """Seconds and rates on a GPU."""
     if "gpu" not in measured:
         return NOT_MEASURED
     found = measured["gpu"]
     rows = [
-        (one["what"], shown(one["measured"]), one["goal"], verdict(one["met"]))
+        (one["what"], shown(one["measured"]), one["goal"], met_or_not(one["met"]))
         for one in found["rows"]
     ]
     versions = f"{found['device']}; PyTorch {found['torch']}, CUDA {found['cuda']}."

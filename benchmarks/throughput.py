@@ -1,9 +1,9 @@
 """Images per second in training, and the step against its matrix products.
 
 The same net (784-400-20), batch (128), optimiser (Adam) and grey pixels for all; one thread; data
-in memory, no validation, no checkpoints. Measured is the processor time of an epoch of 25,600
-images, not the first: of this project's own `train`, of a DataLoader loop in the manner of the
-usual examples, and of pythae's trainer. The floor does the products of as many steps.
+in memory, no validation, no checkpoints. Measured is the processor time of the second epoch of
+25,600 images: of this project's `train`, of a DataLoader loop in the manner of the usual examples,
+and of pythae's trainer. The floor does the products of as many steps.
 """
 
 import time

@@ -3,10 +3,9 @@
 Both train the same net (784-400-20) on all 60,000 training images, grey, with one thread. The loop
 runs once for 10 epochs; its test loss then (-ELBO with one z per image, in nats) is the target.
 This project trains with its recipe (recipe.yaml: batch, warm-up and cosine, output bias from the
-mean image), which was chosen by validation loss, with a seed of its own after every second epoch of
-the loop, and is asked for its test loss once, at the end. Times are processor seconds of training
-alone, from the untrained net on; what the loop spends on its test set after each epoch, as the
-usual examples do, is given apart.
+mean image), which was chosen by validation loss, with another seed after every second epoch of
+the loop, and its test loss is computed once, at the end. Times are processor seconds of training
+alone; the loop's own test after each epoch, as the usual examples do it, is given separately.
 """
 
 from functools import partial

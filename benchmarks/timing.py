@@ -1,4 +1,4 @@
-"""Turns, ratios within turns, and what is said of the machine."""
+"""Turns, ratios within turns, and a description of the machine."""
 
 import os
 import statistics
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ import torch
 from vaepipe.core.provenance import processor, versions
 
 Seconds = dict[str, list[float]]
+BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}  # instructions for products of bfloat16 matrices
 
 
 def processor_seconds(work: Callable[[], object]) -> float:
@@ -27,8 +29,8 @@ def processor_seconds(work: Callable[[], object]) -> float:
 def own_process() -> Iterator[Callable[..., Any]]:
     """A caller of functions in one other process, for what this project does.
 
-    `devices.prepare` has the C library keep freed memory for the whole process, which would help
-    its peers as well.
+    `device.prepare` has the C library keep freed memory for the whole process, which would help
+    the other contenders as well.
     """
     thread = {"initializer": torch.set_num_threads, "initargs": (1,)}
     with ProcessPoolExecutor(1, get_context("spawn"), **thread) as pool:
@@ -36,7 +38,7 @@ def own_process() -> Iterator[Callable[..., Any]]:
 
 
 def in_turns(contenders: Mapping[str, Callable[[], float]], turns: int) -> Seconds:
-    """What each contender says of itself, `turns` times in turn, after one turn to warm up."""
+    """The seconds that each contender returns, `turns` times in turn, after one turn to warm up."""
     found: Seconds = {name: [] for name in contenders}
     for turn in range(turns + 1):
         for name, measure in contenders.items():
@@ -61,12 +63,21 @@ def spread(values: Iterable[float]) -> dict[str, float]:
     return rounded | {"turns": len(values)}
 
 
+def instructions(cpuinfo: Path = Path("/proc/cpuinfo")) -> set[str]:
+    """The processor's instruction sets as Linux names them; empty on other systems."""
+    if not cpuinfo.exists():
+        return set()
+    lines = [line.split(":", 1) for line in cpuinfo.read_text().splitlines() if ":" in line]
+    found = [value for name, value in lines if name.strip() in ("flags", "Features")]
+    return set(" ".join(found).split())
+
+
 def machine() -> dict[str, object]:
     """Processor, its cores, instructions that matter here, and versions; no names, no paths."""
     return {
         "processor": processor(),
         "cores": len(os.sched_getaffinity(0)),
         "instructions": torch.backends.cpu.get_cpu_capability(),
-        "bfloat16_products": torch.ops.mkldnn._is_mkldnn_bf16_supported(),
+        "bfloat16_products": bool(BFLOAT16 & instructions()),
         "versions": versions(),
     }

@@ -1,9 +1,9 @@
-"""What each Python process of a job used: put on the path, Python imports it as `sitecustomize`.
+"""What each Python process of a job used. On the path, Python imports it as `sitecustomize`.
 
 When the process ends, it writes a file in the folder that BENCHMARK_USAGE names: its command,
 processor seconds since its start (imports included), and its peak memory. A training process is
 also sampled every 5 ms of its processor time: a sample counts as a training step if the function
-`train` of vaepipe.training.loop is on the stack, and nothing on it that is named in `NOT_STEPS`.
+`train` of vaepipe.training.loop is on the stack, and no function named in `NOT_STEPS`.
 """
 
 import atexit
@@ -15,20 +15,21 @@ import sys
 from pathlib import Path
 
 INTERVAL = 0.005
-# What `train` calls that is no step: setting up, validating, checkpoints, and looking at losses.
+# What `train` calls that is no step: the start, validation, checkpoints, and reading the losses.
 NOT_STEPS = {"start", "validate", "save", "load", "epoch_means", "on_epoch"}
+LOOP = "vaepipe/training/loop.py"
 
 samples = {"all": 0, "steps": 0}
 
 
 def sample(_signal: int, frame: object) -> None:
-    """Count where the process is."""
+    """Count this moment: whether the process is in a training step."""
     names = set()
     training = False
     while frame is not None:
         name, file = frame.f_code.co_name, frame.f_code.co_filename
         names.add(name)
-        training |= name == "train" and file.endswith("vaepipe/training.py")
+        training |= name == "train" and file.endswith(LOOP)
         frame = frame.f_back
     samples["all"] += 1
     samples["steps"] += training and not names & NOT_STEPS

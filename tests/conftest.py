@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
+from needs import missing
 from tried import with_table
 from vaepipe.core.files import write_json
 from vaepipe.core.provenance import versions
@@ -51,11 +53,58 @@ def record():
     return add
 
 
+# The kind of a test, by the fixtures it uses and what it needs; `make test-fast` leaves these out.
+# Where a fixture doesn't tell, the test says `pytest.mark.slow` or another kind itself.
+KINDS = {
+    "pipeline": {"smoke_tree", "dvc_tree", "version"},
+    "server": {"server", "postgres", "printed", "bucket", "needs postgresql"},
+    "browser": {"browser", "needs chromium"},
+}
+
+
+OF_FIXTURES = {"browser": "chromium"}  # what tests need that use these
+
+
+def needed(item) -> list[str]:
+    """What a test needs of the machine, by its names in tests/needs.py."""
+    marked = [name for mark in item.iter_markers("needs") for name in mark.args]
+    return [*marked, *(need for name, need in OF_FIXTURES.items() if name in item.fixturenames)]
+
+
 def pytest_collection_modifyitems(config, items):
+    for item in items:
+        used = {*item.fixturenames, *(f"needs {name}" for name in needed(item))}
+        for kind, signs in KINDS.items():
+            if signs & used:
+                item.add_marker(kind)
     if RECORD:
         others = [item for item in items if "record" not in item.fixturenames]
         items[:] = [item for item in items if item not in others]
         config.hook.pytest_deselected(items=others)
+
+
+@pytest.hookimpl(tryfirst=True)  # before fixtures are made
+def pytest_runtest_setup(item):
+    for name in needed(item):
+        if reason := missing(name):
+            pytest.skip(reason)
+
+
+# Where all that tests need was installed, a skip hides a failure.
+NO_SKIPS = "VAEPIPE_NO_SKIPS" in os.environ
+SKIPPED: dict[str, str] = {}
+
+
+def pytest_runtest_logreport(report):
+    if report.skipped and not hasattr(report, "wasxfail"):
+        SKIPPED[report.nodeid] = report.longrepr[2] if report.longrepr else ""
+
+
+def pytest_terminal_summary(terminalreporter):
+    if SKIPPED:
+        terminalreporter.section("not allowed to be skipped" if NO_SKIPS else "skipped")
+        for name, reason in sorted(SKIPPED.items()):
+            terminalreporter.line(f"{name}: {reason.removeprefix('Skipped: ')}")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -66,6 +115,8 @@ def pytest_testnodedown(node):
 
 def pytest_sessionfinish(session, exitstatus):
     """When all passed, write what was tried for the report, and as a table for the docs."""
+    if NO_SKIPS and SKIPPED and exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["tried"] = dict(TRIED)
     elif RECORD and TRIED and exitstatus == 0:
@@ -141,28 +192,6 @@ def stage_command(tree: Path, script: str, **changed: object) -> list[str]:
     return words
 
 
-@pytest.fixture(scope="session")
-def smoke_tree(tmp_path_factory, mnist_folder) -> Path:
-    """A tree in which Snakemake has run the whole graph on the smoke preset.
-
-    Its folder has a space and a letter beyond ASCII in its name. Tests that change results work
-    on a copy.
-    """
-    tree = copied_tree(tmp_path_factory.mktemp("snake") / "smoke trée", mnist_folder)
-    done = run_in(tree, "snakemake", "--cores", "4")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return tree
-
-
-@pytest.fixture(scope="session")
-def dvc_tree(tmp_path_factory, mnist_folder) -> Path:
-    """A tree in which DVC has run the whole graph on the smoke preset, for tests to copy."""
-    tree = copied_tree(tmp_path_factory.mktemp("dvc") / "tree", mnist_folder)
-    done = run_in(tree, "dvc", "repro")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return tree
-
-
 def a_copy(tree: Path, folder: Path) -> Path:
     """A copy of a tree with all times of its files, so that no driver finds anything changed."""
     return Path(shutil.copytree(tree, folder, symlinks=True))
@@ -175,22 +204,77 @@ def git(tree: Path, *words: str) -> str:
     return done.stdout.strip()
 
 
+def once(tmp_path_factory, name: str, make: Callable[[Path], object]) -> Path:
+    """The folder that `make` filled, called once for all test processes; only to be read."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"shared-{name}"
+    done, failed = folder / ".done", folder / ".failed"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if failed.exists():
+            pytest.fail(failed.read_text())
+        if not done.exists():
+            folder.mkdir()
+            try:
+                make(folder)
+            except BaseException as error:
+                failed.write_text(f"{name} was tried once for all tests, and failed: {error}")
+                raise
+            done.touch()
+    return folder
+
+
+def driven(tmp_path_factory, mnist: Path, name: str, *words: str) -> Path:
+    """This process's copy of a tree in which a driver has run the whole graph, once for all."""
+
+    def make(folder: Path) -> None:
+        done = run_in(copied_tree(folder / name, mnist), *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    made = once(tmp_path_factory, words[0], make)
+    return a_copy(made / name, tmp_path_factory.mktemp(words[0]) / name)
+
+
+@pytest.fixture(scope="session")
+def smoke_tree(tmp_path_factory, mnist_folder) -> Path:
+    """A tree in which Snakemake has run the whole graph on the smoke preset.
+
+    Its folder has a space and a letter beyond ASCII in its name. Tests that change results work
+    on a copy.
+    """
+    return driven(tmp_path_factory, mnist_folder, "smoke trée", "snakemake", "--cores", "4")
+
+
+@pytest.fixture(scope="session")
+def dvc_tree(tmp_path_factory, mnist_folder) -> Path:
+    """A tree in which DVC has run the whole graph on the smoke preset, for tests to copy."""
+    return driven(tmp_path_factory, mnist_folder, "tree", "dvc", "repro")
+
+
 @pytest.fixture(scope="session")
 def version(smoke_tree, tmp_path_factory) -> Path:
     """The smoke tree handed to DVC and committed with the tag `v1`; tests work on copies."""
-    tree = a_copy(smoke_tree, tmp_path_factory.mktemp("handed") / "tree")
-    done = run_in(tree, "vaepipe", "handover", "dvc")
-    assert done.returncode == 0, done.stderr
-    git(tree, "add", "-A")
-    git(tree, "commit", "-qm", "results of the smoke preset")
-    git(tree, "tag", "v1")
-    return tree
+
+    def make(folder: Path) -> None:
+        tree = a_copy(smoke_tree, folder / "tree")
+        done = run_in(tree, "vaepipe", "handover", "dvc")
+        assert done.returncode == 0, done.stderr
+        git(tree, "add", "-A")
+        git(tree, "commit", "-qm", "results of the smoke preset")
+        git(tree, "tag", "v1")
+
+    return a_copy(
+        once(tmp_path_factory, "handed", make) / "tree", tmp_path_factory.mktemp("handed") / "tree"
+    )
 
 
 @pytest.fixture(scope="session")
 def schema(tmp_path_factory) -> Path:
     """An MLflow database without a run: making the schema takes seconds, copying it does not."""
-    path = tmp_path_factory.mktemp("schema") / "mlflow.db"
-    code = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments()"
-    subprocess.run([sys.executable, "-c", code, f"sqlite:///{path}"], check=True, cwd=path.parent)
-    return path
+
+    def make(folder: Path) -> None:
+        code = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments()"
+        uri = f"sqlite:///{folder / 'mlflow.db'}"
+        subprocess.run([sys.executable, "-c", code, uri], check=True, cwd=folder)
+
+    return once(tmp_path_factory, "schema", make) / "mlflow.db"

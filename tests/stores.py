@@ -1,20 +1,27 @@
-"""MLflow's server on the loopback address: a real one, and ones that are slow or silent."""
+"""Stores on the loopback address: MLflow's server, ones that are slow or silent, and PostgreSQL."""
 
 import os
+import pwd
 import shutil
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
+from urllib.parse import quote
 
 import psutil
 
+from needs import postgresql_programs
 from vaepipe.tracking.ui import serving
 
 PATIENT = 60  # seconds
+# The folder of PostgreSQL's programs; None if it is not installed.
+POSTGRESQL = postgresql_programs()
 
 
 def free_port() -> int:
@@ -94,3 +101,36 @@ def slow(port: int, seconds: float) -> Iterator[str]:
         Thread(target=relayed, args=(listening,), daemon=True).start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         listening.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def postgresql(password: str) -> Iterator[str]:
+    """The address of an empty PostgreSQL database, with user and password in it."""
+
+    def run(*words: object) -> None:
+        command = as_user_postgres([*map(str, words)], folder)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+    with TemporaryDirectory() as name:  # pytest's own folders are for this user alone
+        folder, port = Path(name), free_port()
+        data, secret = folder / "data", folder / "password"
+        secret.write_text(password)
+        authentication = ["-U", "ann", "-A", "scram-sha-256", f"--pwfile={secret}"]
+        run(POSTGRESQL / "initdb", "-D", data, *authentication, "--no-sync")
+        control = [POSTGRESQL / "pg_ctl", "-D", data, "-w"]
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off"
+        run(*control, "-l", folder / "log", "-o", options, "start")
+        try:
+            escaped = quote(password, safe="").replace("-", "%2D")
+            yield f"postgresql://ann:{escaped}@127.0.0.1:{port}/postgres"
+        finally:
+            run(*control, "-m", "immediate", "stop")
+
+
+def as_user_postgres(words: list[str], folder: Path) -> list[str]:
+    """The command, not as root: PostgreSQL refuses to be run by root."""
+    if os.geteuid() != 0:
+        return words
+    user = pwd.getpwnam("postgres")
+    os.chown(folder, user.pw_uid, user.pw_gid)
+    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *words]

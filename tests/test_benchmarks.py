@@ -1,4 +1,4 @@
-"""That benchmarks measure what they say and that the page shows it; no test asserts a time."""
+"""Benchmarks measure what they say, and the page shows it; no test asserts a time."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import pytest
 import torch
 from benchmarks import bound, floor, growth, page, setting, tables, throughput, time_to_loss, usage
 from benchmarks.example import Digits
-from benchmarks.timing import in_turns, ratios, spread
+from benchmarks.timing import in_turns, instructions, ratios, spread
 
 from conftest import ROOT
 from test_startup import heavy_imports
@@ -210,18 +210,29 @@ def test_time_to_loss_of_little_training(images, mnist_folder, monkeypatch):
     assert found["target_nats"] > found["float32"]["test_nats"]["high"]
 
 
-def test_what_is_no_step_is_named_as_in_training():
+def test_usage_names_the_functions_of_training():
+    """A renamed function or file would be sampled as steps, or not at all."""
     for name in usage.NOT_STEPS - {"on_epoch"}:
         assert hasattr(loop, name) or hasattr(loop.checkpoint, name)
+    assert "on_epoch" in loop.train.__code__.co_varnames
+    assert loop.train.__code__.co_filename.endswith(usage.LOOP)
+
+
+def test_instructions_are_read_as_linux_names_them(tmp_path):
+    file = tmp_path / "cpuinfo"
+    assert instructions(file) == set()
+    file.write_text("processor\t: 0\nmodel name\t: A: B\nflags\t\t: fpu avx512_bf16\n\n")
+    assert instructions(file) == {"fpu", "avx512_bf16"}
 
 
 def test_usage_tells_steps_from_the_rest(tmp_path):
-    """A training process in small: it validates for a while, and does steps for as long."""
-    (tmp_path / "vaepipe").mkdir()
+    """A small training process: it validates for a while, and runs steps for as long."""
+    (tmp_path / "vaepipe/training").mkdir(parents=True)
     (tmp_path / "scripts").mkdir()
     (tmp_path / "sitecustomize.py").write_text((ROOT / "benchmarks/usage.py").read_text())
-    (tmp_path / "vaepipe/__init__.py").touch()
-    (tmp_path / "vaepipe/training.py").write_text(
+    for package in ("vaepipe", "vaepipe/training"):
+        (tmp_path / package / "__init__.py").touch()
+    (tmp_path / "vaepipe/training/loop.py").write_text(
         "import time\n"
         "def busy():\n"
         "    until = time.process_time() + 0.1\n"

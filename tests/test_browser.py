@@ -1,15 +1,13 @@
 """The page in a real browser: it draws, decodes as PyTorch does, and asks nobody for anything."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
 import torch
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
 
+from browser import chromium
 from vaepipe.models import weights
 
 MODELS = ("ae", "vae", "cvae")
@@ -18,21 +16,9 @@ SIZES = [(width, scheme) for width in (400, 1400) for scheme in ("light", "dark"
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    """A headless Chromium that reports its console and its requests."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("Chromium and its driver are not installed; .ci/run installs them")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    words = """headless=new no-sandbox disable-gpu use-angle=swiftshader enable-unsafe-swiftshader
-        disable-background-networking disable-component-update disable-sync no-first-run
-        disable-dev-shm-usage"""
-    for word in [*words.split(), f"user-data-dir={tmp_path_factory.mktemp('chromium')}"]:
-        options.add_argument(f"--{word}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    chrome = webdriver.Chrome(options=options, service=Service(driver))
-    yield chrome
-    chrome.quit()
+    """A headless Chromium that logs its console and its requests."""
+    with chromium(tmp_path_factory.mktemp("chromium")) as driver:
+        yield driver
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,7 @@
-"""Checkpoints: how often they are written, and what they know of the time that a run took."""
+"""Checkpoints: how often they are written, what they belong to, and the seconds they add up."""
 
 import random
-import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -27,48 +25,48 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def saved(tmp_path, clock, monkeypatch):
-    """A place, and how to write to it: a write takes as long as is asked for."""
-    place = checkpoint.Checkpoint(tmp_path / "checkpoint", "one")
+    """A checkpoint, and functions to write it in the seconds asked for and to load it."""
+    first = checkpoint.Checkpoint(tmp_path / "checkpoint", "one")
     tensors = {"weight": torch.zeros(2)}
 
-    def save(seconds: float, place: checkpoint.Checkpoint = place) -> None:
+    def save(seconds: float, saved: checkpoint.Checkpoint = first) -> None:
         def slow(path, data):
             clock[0] += seconds
             path.write_bytes(data)
 
         monkeypatch.setattr(checkpoint, "write_bytes", slow)
-        checkpoint.save(place, tensors, [{}], [[]])
+        checkpoint.save(saved, tensors, [{}], [[]])
 
-    def load(place: checkpoint.Checkpoint) -> None:
-        checkpoint.load(place, tensors, [{}])
+    def load(saved: checkpoint.Checkpoint) -> None:
+        checkpoint.load(saved, tensors, [{}])
 
-    return place, save, load
+    return first, save, load
 
 
 @pytest.mark.parametrize("seconds", [0.01, 1.0, 30.0])
 def test_checkpoints_cost_a_fiftieth_of_the_time_and_are_not_rarer(saved, clock, seconds):
     """Over many epochs of random length, and writes that take now less, now twice as long."""
-    place, save, _ = saved
-    begun, dice, waited, costs = clock[0], random.Random(0), 0.0, [0.0]
+    first, save, _ = saved
+    start, rng, waited, costs = clock[0], random.Random(0), 0.0, [0.0]
     for _ in range(1000):
-        epoch = dice.uniform(0, 50)
+        epoch = rng.uniform(0, 50)
         clock[0] += epoch
         waited += epoch
-        assert place.due() == (waited >= 50 * costs[-1])
-        if place.due():
-            costs.append(dice.uniform(0.5, 2) * seconds)
+        assert first.due() == (waited >= 50 * costs[-1])
+        if first.due():
+            costs.append(rng.uniform(0.5, 2) * seconds)
             save(costs[-1])
             waited = 0.0
     assert len(costs) > 10
-    # The last one has not been earned by waiting yet.
-    assert sum(costs[:-1]) <= 0.02 * (clock[0] - begun)
+    # The last one is not paid for by waiting yet.
+    assert sum(costs[:-1]) <= 0.02 * (clock[0] - start)
 
 
 def test_the_first_checkpoint_is_due_at_once(saved):
-    place, save, _ = saved
-    assert place.due()
+    first, save, _ = saved
+    assert first.due()
     save(1.0)
-    assert not place.due()
+    assert not first.due()
 
 
 def test_the_seconds_of_all_processes_are_added_up(saved, clock):
@@ -89,25 +87,23 @@ def test_the_seconds_of_all_processes_are_added_up(saved, clock):
     assert other.watch.read()["seconds"] == 0
 
 
-def test_a_fingerprint_is_of_run_settings_data_code_and_version(tmp_path, monkeypatch):
+def test_a_fingerprint_is_of_run_settings_data_code_and_version(monkeypatch):
     settings = params.check(read_yaml(ROOT / "params.yaml")).train
-    run, data = Run("vae", 3, 0), {"files": {"a": "0" * 64}}
-    found = {
-        checkpoint.fingerprint([run], settings, data),
-        checkpoint.fingerprint([replace(run, seed=1)], settings, data),
-        checkpoint.fingerprint([run, replace(run, seed=1)], settings, data),
-        checkpoint.fingerprint([run], replace(settings, epochs=settings.epochs + 1), data),
-        checkpoint.fingerprint([run], settings, {"files": {"a": "1" * 64}}),
-    }
-    with monkeypatch.context() as patch:
-        patch.setattr(checkpoint.torch, "__version__", "1.2.3")
-        found.add(checkpoint.fingerprint([run], settings, data))
-    package = shutil.copytree(Path(checkpoint.__file__).parent, tmp_path / "vaepipe")
-    monkeypatch.setattr(checkpoint, "__file__", str(package / "checkpoint.py"))
-    assert checkpoint.fingerprint([run], settings, data) in found
-    (package / "models" / "mlp.py").write_text("another network\n")
-    found.add(checkpoint.fingerprint([run], settings, data))
-    assert len(found) == 7
+    run, data, code = Run("vae", 3, 0), {"files": {"a": "0" * 64}}, {"a.py": "0" * 64}
+    asked = [
+        ([run], settings, data, code),
+        ([replace(run, seed=1)], settings, data, code),
+        ([run, replace(run, seed=1)], settings, data, code),
+        ([run], replace(settings, epochs=settings.epochs + 1), data, code),
+        ([run], settings, {"files": {"a": "1" * 64}}, code),
+        ([run], settings, data, {"a.py": "1" * 64}),
+        ([run], settings, data, {"b.py": "0" * 64}),
+    ]
+    found = {checkpoint.fingerprint(*one) for one in asked}
+    assert found == {checkpoint.fingerprint(*one) for one in asked}
+    monkeypatch.setattr(checkpoint.torch, "__version__", "1.2.3")
+    found.add(checkpoint.fingerprint(*asked[0]))
+    assert len(found) == len(asked) + 1
 
 
 def test_the_peak_is_that_of_the_largest_process():

@@ -1,8 +1,8 @@
-"""Steps recorded and replayed: the code around a CUDA graph, with a recorder that calls again.
+"""Steps recorded and replayed: the code around a CUDA graph, with a recorder for the CPU.
 
-A recorder for the CPU stands in for the graph: its replay does the work anew and writes into the
-tensors of the recording, as a graph does. What it can't show is that a CUDA device records the step
-itself; `captured` looks at that where it happens.
+The recorder's replay runs the work again and writes into the tensors of the recording, as a graph
+does. It can't show that a CUDA device records the step: `graphed_steps` checks that where there is
+one.
 """
 
 import pytest
@@ -15,24 +15,24 @@ from vaepipe.training import cuda_graph
 MESSAGE = "training without a CUDA graph"
 
 
-def called_again(work, rngs):
+def run_again(work, rngs):
     found = work()
     return found, lambda: found.copy_(work())
 
 
-def called_once(work, rngs):
+def run_once(work, rngs):
     """Its replay does nothing."""
     return work(), lambda: None
 
 
-def drawn_once(work, rngs):
+def run_with_the_same_random_numbers(work, rngs):
     """Its replay begins from the same state of the generators each time."""
-    states = [one.get_state() for one in rngs]
+    states = [rng.get_state() for rng in rngs]
     found = work()
 
     def replay():
-        for one, state in zip(rngs, states, strict=True):
-            one.set_state(state)
+        for rng, state in zip(rngs, states, strict=True):
+            rng.set_state(state)
         found.copy_(work())
 
     return found, replay
@@ -63,7 +63,7 @@ def few(images):  # noqa: F811
 def test_replayed_steps_are_the_steps(name, few, tmp_path, monkeypatch, capsys):
     run = Run(name, 3, 0)
     plain = trained(run, few, tmp_path / "plain")
-    monkeypatch.setitem(cuda_graph.RECORD, "cpu", called_again)
+    monkeypatch.setitem(cuda_graph.RECORDERS, "cpu", run_again)
     near(trained(run, few, tmp_path / "replayed"), plain)
     assert MESSAGE not in capsys.readouterr().err
 
@@ -71,23 +71,23 @@ def test_replayed_steps_are_the_steps(name, few, tmp_path, monkeypatch, capsys):
 def test_replayed_steps_of_seeds_at_once_are_the_steps(few, tmp_path, monkeypatch, capsys):
     runs = [Run("vae", 3, seed) for seed in range(2)]
     plain = trained_at_once(runs, few, tmp_path / "plain")
-    monkeypatch.setitem(cuda_graph.RECORD, "cpu", called_again)
+    monkeypatch.setitem(cuda_graph.RECORDERS, "cpu", run_again)
     for one, other in zip(trained_at_once(runs, few, tmp_path), plain, strict=True):
         near(one, other)
     assert MESSAGE not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("record", [called_once, drawn_once, refusing])
-def test_a_step_that_is_not_recorded_right_is_taken_one_by_one(
+@pytest.mark.parametrize("record", [run_once, run_with_the_same_random_numbers, refusing])
+def test_steps_that_are_not_recorded_right_are_run_one_by_one(
     record, few, tmp_path, monkeypatch, capsys
 ):
     run = Run("vae", 3, 0)
     model, history = trained(run, few, tmp_path / "plain")
-    monkeypatch.setitem(cuda_graph.RECORD, "cpu", record)
+    monkeypatch.setitem(cuda_graph.RECORDERS, "cpu", record)
     other, other_history = trained(run, few, tmp_path / "other")
     assert history == other_history
     for a, b in zip(model.parameters(), other.parameters(), strict=True):
         assert torch.equal(a, b)
-    said = capsys.readouterr().err
-    assert MESSAGE in said
-    assert "and more" not in said
+    message = capsys.readouterr().err
+    assert MESSAGE in message
+    assert "and more" not in message

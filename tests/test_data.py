@@ -26,6 +26,7 @@ from hypothesis.extra.numpy import arrays
 from urllib3 import HTTPResponse
 
 import servers
+from corrupt import flip_a_bit, replace_by_a_folder, truncate
 from vaepipe.core.errors import UserError
 from vaepipe.data import manifest, transfer, wheel
 from vaepipe.data.dataset import training_images
@@ -100,12 +101,6 @@ def write_folder(folder: Path, files: dict[str, bytes]) -> Path:
 
 def content(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def flip_a_bit(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
 
 
 # The format
@@ -462,13 +457,12 @@ def test_unknown_data_set(tmp_path):
 
 # What is there already
 
-DAMAGE = {
-    "truncated": lambda path: os.truncate(path, 10),
-    "bit-flipped": flip_a_bit,
-    "swapped": lambda path: shutil.copy(path.with_name(FILES[2]), path),
-    "missing": lambda path: path.unlink(),
-    "a folder": lambda path: (path.unlink(), path.mkdir(), path.rmdir(), path.symlink_to("/")),
-}
+
+def replace_by_another(path: Path) -> None:
+    shutil.copy(path.with_name(FILES[2]), path)
+
+
+DAMAGE = [truncate, flip_a_bit, replace_by_another, Path.unlink, replace_by_a_folder]
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
@@ -477,7 +471,7 @@ def test_damage_is_named_and_fetched_again(damage, file, small, tmp_path, capfd,
     name, files = small
     folder, source = tmp_path / name, str(write_folder(tmp_path / "source", gzipped(files)))
     good = fetch(name, folder, source)
-    DAMAGE[damage](folder / file)
+    damage(folder / file)
     with pytest.raises(UserError, match=f"{file}: .*; run the download stage again"):
         verify(folder)
     capfd.readouterr()

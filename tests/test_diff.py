@@ -45,8 +45,8 @@ def test_one_seed_has_a_move_without_an_interval():
         (-1.0, 0.5, "", "lower"),
     ],
 )
-def test_the_verdict_is_silent_within_the_interval(moved, half, better, said):
-    assert diff.verdict(moved, half, better) == said
+def test_nothing_is_said_of_a_change_within_the_interval(moved, half, better, said):
+    assert diff.change_in_words(moved, half, better) == said
 
 
 def table(mean: float, **changed) -> pd.DataFrame:
@@ -145,7 +145,8 @@ def test_diff_of_a_version_with_itself_finds_nothing(two_versions):
 
 def test_the_report_compares_with_the_version_before(two_versions, version):
     assert revisions.earlier(two_versions) is not None
-    assert "train.epochs" in diff.since_earlier(two_versions)
+    changes = diff.since_earlier(two_versions)["sections"]["Params"]
+    assert ("train.epochs", 1, 3) in changes
     name = revisions.earlier(version)
     assert name is None or name not in git(version, "rev-parse", "--short", "v1")
 

@@ -20,7 +20,7 @@ RATES = ("0.001", "0.003")
 # Every output that is in no digest, and why, is in docs/versions.md.
 TABLES = ("metrics.csv", "comparison.csv", "differences.csv", "protocol.json", "summary.json")
 CIRCUMSTANCES = {
-    f"results/{name}" for name in ("digest.json", "mlflow.json", "published.json", "report.html")
+    f"results/{name}" for name in ("digest.json", "mlflow.json", "provenance.json", "report.html")
 }
 
 

@@ -1,4 +1,4 @@
-"""What every model promises, whatever its name."""
+"""What holds for every model."""
 
 import pytest
 import torch
@@ -10,19 +10,19 @@ from vaepipe.models import MODELS, Architecture, build, weights
 N = 7
 
 
-def made(name: str, latent_dim: int = 3, seed: int = 0, hidden=(16, 8)):
+def built(name: str, latent_dim: int = 3, seed: int = 0, hidden=(16, 8)):
     return build(Architecture(name, latent_dim, hidden, "silu"), generator(seed, "initialisation"))
 
 
 @pytest.fixture(params=MODELS)
 def model(request):
-    return made(request.param)
+    return built(request.param)
 
 
 @pytest.fixture
 def batch():
-    draw = generator(0, "test")
-    return torch.rand(N, 784, generator=draw).round(), torch.arange(N) % 10
+    rng = generator(0, "test")
+    return torch.rand(N, 784, generator=rng).round(), torch.arange(N) % 10
 
 
 def test_shapes(model, batch):
@@ -56,7 +56,7 @@ def test_images_do_not_see_each_other(model, batch):
 
 def test_the_networks_are_matched():
     """All models have the same hidden layers; only what goes in and out differs."""
-    inner = {name: [p.shape for p in made(name).parameters()] for name in MODELS}
+    inner = {name: [p.shape for p in built(name).parameters()] for name in MODELS}
     inner_shapes = {name: [s for s in shapes if s == (8, 16)] for name, shapes in inner.items()}
     assert len(set(map(str, inner_shapes.values()))) == 1
 
@@ -64,7 +64,7 @@ def test_the_networks_are_matched():
 def test_initial_weights_come_from_the_seed_alone(model):
     name = model.architecture.model
     torch.manual_seed(1)
-    same, other = made(name), made(name, seed=1)
+    same, other = built(name), built(name, seed=1)
     weight = "decoder.0.weight"
     assert torch.equal(model.state_dict()[weight], same.state_dict()[weight])
     assert not torch.equal(model.state_dict()[weight], other.state_dict()[weight])
@@ -76,8 +76,8 @@ def test_weights_come_back_from_disk(model, batch, tmp_path):
     weights.save(first, model, {"seed": 0, "train": {"epochs": 1}})
     weights.save(second, model, {"train": {"epochs": 1}, "seed": 0})
     assert first.read_bytes() == second.read_bytes()
-    again, note = weights.load(first)
-    assert note["train"] == {"epochs": 1}
+    again, metadata = weights.load(first)
+    assert metadata["train"] == {"epochs": 1}
     assert torch.equal(again.codes(x, labels), model.codes(x, labels))
 
 
@@ -88,10 +88,10 @@ class Bomb:
 
 def test_what_is_no_model_of_this_project_is_refused(tmp_path, record):
     path = tmp_path / "model.safetensors"
-    weights.save(path, made("vae"), {})
+    weights.save(path, built("vae"), {})
     whole = path.read_bytes()
     other = tmp_path / "other.safetensors"
-    weights.save(other, made("vae", hidden=(16, 9)), {})
+    weights.save(other, built("vae", hidden=(16, 9)), {})
     swapped = whole.replace(b'"hidden\\": [16, 8]', b'"hidden\\": [16, 9]')
     torch.save(Bomb(), tmp_path / "pickle")
     assert swapped != whole

@@ -26,8 +26,8 @@ def settings() -> params.Settings:
 
 
 def train(run, settings, images, folder):
-    place = checkpoint.Checkpoint(folder / "checkpoint.safetensors", "post")
-    return loop.train([run], settings, *images, torch.device("cpu"), place)[0]
+    saved = checkpoint.Checkpoint(folder / "checkpoint.safetensors", "post")
+    return loop.train([run], settings, *images, torch.device("cpu"), saved)[0]
 
 
 def some(folder) -> tuple[Images, Images]:

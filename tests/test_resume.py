@@ -116,6 +116,48 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_bits(
         record(f"trainings killed (SIGKILL) {where}", times)
 
 
+@pytest.mark.parametrize(
+    ("file", "kept"),
+    [
+        ("workflow/report/page.rst", True),
+        ("src/vaepipe/report/page.py", True),
+        ("src/vaepipe/figures/style.py", True),
+        ("src/vaepipe/evaluation/likelihood.py", True),
+        ("src/vaepipe/training/loop.py", False),
+        ("src/vaepipe/models/objectives.py", False),
+        ("src/vaepipe/data/dataset.py", False),
+        ("workflow/scripts/train.py", False),
+    ],
+)
+def test_a_checkpoint_outlives_changes_of_code_that_training_does_not_depend_on(
+    half_trained, command, tmp_path, file, kept
+):
+    tree = tmp_path / "tree"
+    shutil.copytree(half_trained, tree, symlinks=True)
+    with (tree / file).open("a") as text:
+        text.write("\n")
+    done = run_in(tree, *command("cut"))
+    assert done.returncode == 0, done.stderr
+    assert ("set aside" in done.stderr) == (not kept)
+    assert ("epoch 1 of" in done.stderr) == (not kept)
+
+
+@pytest.fixture(scope="module")
+def half_trained(smoke_tree, command, tmp_path_factory):
+    """A tree without results but a checkpoint, with epochs left to do, in the folder `cut`."""
+    folder = tmp_path_factory.mktemp("half")
+    tree = folder / "tree"
+    shutil.copytree(smoke_tree, tree, symlinks=True, ignore=shutil.ignore_patterns("results"))
+    (folder / "site").mkdir()
+    (folder / "site/sitecustomize.py").write_text(KILLER)
+    environment = environment_of(tree) | {"KILL_AT_WRITE": "1", "KILL_WHEN": "after"}
+    environment["PYTHONPATH"] += f":{folder / 'site'}"
+    hit, _ = killed_by(command("cut"), tree, environment, None)
+    assert hit
+    assert epochs_done(tree / "cut/checkpoints/vae-z3-s0.safetensors") in range(1, EPOCHS)
+    return tree
+
+
 def test_a_killed_driver_is_followed_by_one_that_finishes(smoke_tree, tmp_path, record):
     tree = tmp_path / "tree"
     shutil.copytree(smoke_tree, tree, symlinks=True)

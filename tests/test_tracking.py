@@ -1,4 +1,4 @@
-"""Publishing to MLflow: what is there, that it is there once, and that it is there whole."""
+"""Logging to MLflow: what is there, that it is there once, and that it is there whole."""
 
 import json
 import os
@@ -17,32 +17,26 @@ import pytest
 import sqlalchemy
 import torch
 from mlflow import MlflowClient
-from vaepipe.tracking.attach import attach_report
-from vaepipe.tracking.publish import track
 
-from conftest import ROOT, STRENGTH
-from published import (
-    ALL,
-    ONE,
+from conftest import STRENGTH
+from logged import ALL, ONE, Killed, Seen, assert_whole, start_logging, writes
+from servers import refusing, serve, status
+from synthetic import (
+    PROVENANCE,
     TRAIN,
-    Killed,
-    Seen,
-    about,
-    assert_whole,
     draw,
-    start_publishing,
+    metadata,
     write_results,
     write_run,
     write_tables,
-    writes,
 )
-from servers import refusing, serve, status
 from vaepipe.core.errors import UserError
-from vaepipe.core.files import read_json, sha256, write_json
+from vaepipe.core.files import read_json, sha256, write_json, write_text
 from vaepipe.figures import COLOURS
 from vaepipe.models import weights
 from vaepipe.results import Results, Run, runs_of
 from vaepipe.tracking.content import driver
+from vaepipe.tracking.log_runs import log_runs
 from vaepipe.tracking.secrets import redacted, without_secrets
 from vaepipe.tracking.store import store_uri
 
@@ -69,15 +63,13 @@ def _store(folder: Path, schema: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def tracked(tmp_path_factory, schema):
-    """All models published once, for tests that only look."""
+    """All models logged once, for tests that only look."""
     folder = _store(tmp_path_factory.mktemp("tracked") / "results", schema)
     results = write_results(folder, ALL)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", "")
-        ids = track(ALL, "vaepipe", results)
+        ids = log_runs(ALL, "vaepipe", results)
         patch.setenv("MLFLOW_TRACKING_URI", "")
-        write_json(folder / "mlflow.json", ids)
-        attach_report(results)
         return results, ids, Seen(store_uri(results))
 
 
@@ -91,18 +83,18 @@ def test_a_run_holds_all_that_its_files_hold(tracked):
 def test_tags_tell_runs_apart(tracked):
     _, _, seen = tracked
     tags = seen.run("vae-z3-s0").data.tags
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=ROOT)
     expected = {
         "model": "vae",
         "latent_dim": "3",
         "seed": "0",
         "data_set": "mnist",
-        "git_commit": commit.stdout.strip(),
+        "git_commit": PROVENANCE["git"]["commit"],
+        "git_clean": "true",
+        "vaepipe_version": PROVENANCE["versions"]["vaepipe"],
         "mlflow.runColor": COLOURS["vae"],
         "mlflow.runName": "vae-z3-s0",
     }
     assert {name: tags[name] for name in expected} == expected
-    assert tags["git_clean"] in ("true", "false")
     assert len(tags["digest"]) == len(tags["data_digest"]) == 32
     versions = {run.data.tags["report_version"] for run in seen.runs}
     assert len(versions) == 1
@@ -131,20 +123,18 @@ def test_the_data_set_is_an_input_with_its_digest(tracked):
 
 def test_the_comparison_holds_the_report_and_leads_to_its_runs(tracked):
     results, ids, seen = tracked
-    assert "report.html" in seen.files("comparison")
+    comparison = seen.run("comparison").info.run_id
+    path = seen.client.download_artifacts(comparison, "report.html")
+    assert Path(path).read_bytes() == results.report.read_bytes()
     tags = seen.run("comparison").data.tags
-    assert tags["report_digest"] == sha256(results.folder / "report.html")
     for run_id in ids["runs"].values():
         assert f"#/experiments/{ids['experiment_id']}/runs/{run_id}" in tags["mlflow.note.content"]
 
 
 def test_the_drivers_name_themselves(monkeypatch):
-    monkeypatch.delenv("DVC_STAGE", raising=False)
     monkeypatch.delenv("VAEPIPE_DRIVER", raising=False)
     assert driver() == "none"
-    monkeypatch.setenv("VAEPIPE_DRIVER", "snakemake")
-    assert driver() == "snakemake"
-    monkeypatch.setenv("DVC_STAGE", "track")
+    monkeypatch.setenv("VAEPIPE_DRIVER", "dvc")
     assert driver() == "dvc"
 
 
@@ -171,7 +161,7 @@ print(json.dumps({"code": vaepipe.__file__, "out": answer}))
 
 @pytest.fixture(scope="module")
 def answers(tracked, tmp_path_factory):
-    """What the published models give, in a process that does not see this tree's code."""
+    """What the logged models give, in a process that does not see this tree's code."""
     results, _, seen = tracked
     task = {
         "uri": f"sqlite:///{results.folder / 'mlflow.db'}",
@@ -237,18 +227,18 @@ def test_an_ae_has_no_samples(tracked, monkeypatch):
 
 
 def test_tracking_again_changes_nothing(results):
-    first = track(ONE, "vaepipe", results)
+    first = log_runs(ONE, "vaepipe", results)
     before = Seen(store_uri(results))
-    assert track(ONE, "vaepipe", results) == first
+    assert log_runs(ONE, "vaepipe", results) == first
     after = Seen(store_uri(results))
     assert [r.to_dictionary() for r in after.runs] == [r.to_dictionary() for r in before.runs]
     assert len(after.models) == len(after.versions) == 1
 
 
 def test_other_results_are_other_runs_and_other_figures_are_not(results):
-    first = track(ONE, "vaepipe", results)
+    first = log_runs(ONE, "vaepipe", results)
     draw(results.figure(VAE.name), 50.0)
-    again = track(ONE, "vaepipe", results)
+    again = log_runs(ONE, "vaepipe", results)
     assert again == first
     client = MlflowClient(store_uri(results))
     path = client.download_artifacts(first["runs"][VAE.name], f"figures/{VAE.name}.png")
@@ -256,7 +246,7 @@ def test_other_results_are_other_runs_and_other_figures_are_not(results):
 
     write_run(VAE, results, shift=1.0)
     write_tables(results, ONE, shift=1.0)
-    second = track(ONE, "vaepipe", results)
+    second = log_runs(ONE, "vaepipe", results)
     assert second["runs"] != first["runs"]
     assert second["comparison"] != first["comparison"]
     seen = Seen(store_uri(results))
@@ -264,11 +254,22 @@ def test_other_results_are_other_runs_and_other_figures_are_not(results):
     assert len({run.data.tags["report_version"] for run in seen.runs}) == 2
 
 
+def test_another_report_over_the_same_results_replaces_it_in_the_same_run(results):
+    """The page shows seconds, which differ from one run of the pipeline to the next."""
+    first = log_runs(ONE, "vaepipe", results)
+    write_text(results.report, "<!doctype html><title>A report</title><h1>4 s later</h1>")
+    assert log_runs(ONE, "vaepipe", results) == first
+    client = MlflowClient(store_uri(results))
+    path = client.download_artifacts(first["comparison"], "report.html")
+    assert "4 s later" in Path(path).read_text()
+    assert Seen(store_uri(results)).names() == ["comparison", VAE.name]
+
+
 def test_tracking_again_after_the_database_was_deleted(results, schema):
-    track(ONE, "vaepipe", results)
+    log_runs(ONE, "vaepipe", results)
     MlflowClient(store_uri(results))._tracking_client.store.engine.dispose()
     shutil.copy(schema, results.folder / "mlflow.db")
-    track(ONE, "vaepipe", results)
+    log_runs(ONE, "vaepipe", results)
     assert_whole(results, ONE, Seen(store_uri(results)))
 
 
@@ -279,7 +280,7 @@ def test_killed_at_any_step_nothing_is_twice_or_half(tmp_path, schema, record):
     """
     files = write_results(tmp_path / "files", ONE)
     with writes() as calls:
-        track(ONE, "vaepipe", copied(files, tmp_path / "counted", schema))
+        log_runs(ONE, "vaepipe", copied(files, tmp_path / "counted", schema))
     backwards = calls[::-1]
     steps = {len(calls) - 1 - backwards.index(name) for name in calls}
     steps |= {calls.index(name) for name in calls}
@@ -288,9 +289,9 @@ def test_killed_at_any_step_nothing_is_twice_or_half(tmp_path, schema, record):
     for step in sorted(steps):
         results = copied(files, tmp_path / str(step), schema)
         with writes(killed_at=step), pytest.raises(Killed):
-            track(ONE, "vaepipe", results)
+            log_runs(ONE, "vaepipe", results)
         assert_no_half_run_looks_whole(results)
-        track(ONE, "vaepipe", results)
+        log_runs(ONE, "vaepipe", results)
         seen = Seen(store_uri(results))
         assert_whole(results, ONE, seen)
         assert len(seen.versions) == 1, calls[step]
@@ -318,14 +319,14 @@ def test_killed_at_any_moment_nothing_is_twice_or_half(tmp_path, schema, record)
         if kills == 2 * STRENGTH:
             break
         results = copied(files, tmp_path / str(attempt), schema)
-        writer = start_publishing(results.folder, ONE, MLFLOW_TRACKING_URI="")
+        writer = start_logging(results.folder, ONE, MLFLOW_TRACKING_URI="")
         writer.join(random_moments.uniform(0.02, limit))
         if writer.exitcode is None:
             os.kill(writer.pid, signal.SIGKILL)
             writer.join(10)
             kills += 1
             assert_no_half_run_looks_whole(results)
-            writer = start_publishing(results.folder, ONE, MLFLOW_TRACKING_URI="")
+            writer = start_logging(results.folder, ONE, MLFLOW_TRACKING_URI="")
             writer.join(60)
         else:
             limit /= 2
@@ -353,13 +354,13 @@ def assert_no_half_run_looks_whole(results: Results) -> None:
     assert len({name for _, name in whole}) == len(whole)
 
 
-def test_a_failed_run_is_published_as_failed_and_is_no_candidate(results):
-    note = about(VAE) | {"failed": "the loss is not finite in epoch 4, step 7"}
+def test_a_failed_run_is_logged_as_failed_and_is_no_candidate(results):
+    failed = metadata(VAE) | {"failed": "the loss is not finite in epoch 4, step 7"}
     model, _ = weights.load(results.model(VAE))
-    weights.save(results.model(VAE), model, note)
+    weights.save(results.model(VAE), model, failed)
     write_json(results.metrics(VAE), read_json(results.metrics(VAE)) | {"metrics": {}})
-    first = track(ONE, "vaepipe", results)
-    assert track(ONE, "vaepipe", results) == first
+    first = log_runs(ONE, "vaepipe", results)
+    assert log_runs(ONE, "vaepipe", results) == first
     seen = Seen(store_uri(results))
     run = seen.run(VAE.name)
     assert run.info.status == "FAILED"
@@ -373,31 +374,31 @@ def test_the_champion_is_chosen_by_validation_and_moves_with_new_weights_only(re
     def champion() -> str:
         return client.get_model_version_by_alias("vaepipe-vae", "champion").run_id
 
-    def publish(shift: float, test_shift: float) -> str:
+    def log_version(shift: float, test_shift: float) -> str:
         write_run(VAE, results, shift, test_shift)
         write_tables(results, ONE, shift)
-        return track(ONE, "vaepipe", results)["runs"][VAE.name]
+        return log_runs(ONE, "vaepipe", results)["runs"][VAE.name]
 
-    first = publish(shift=10, test_shift=0)
+    first = log_version(shift=10, test_shift=0)
     assert champion() == first
-    publish(shift=20, test_shift=-1000)  # worse by validation, far better by test
+    log_version(shift=20, test_shift=-1000)  # worse by validation, far better by test
     assert champion() == first
-    best = publish(shift=5, test_shift=1000)
+    best = log_version(shift=5, test_shift=1000)
     assert champion() == best
     assert client.get_model_version_by_alias("vaepipe-vae", "champion-z3").run_id == best
     assert len(client.search_model_versions("name = 'vaepipe-vae'")) == 3
 
     client.set_registered_model_alias("vaepipe-vae", "champion", "1")
-    publish(shift=5, test_shift=1000)
+    log_version(shift=5, test_shift=1000)
     assert champion() == first, "moved by hand, it stays until there are new weights"
-    publish(shift=5, test_shift=7)  # measured anew: another run, but no new weights
+    log_version(shift=5, test_shift=7)  # measured anew: another run, but no new weights
     assert len(client.search_model_versions("name = 'vaepipe-vae'")) == 3
     assert champion() == first
 
 
 def test_a_thousand_runs_in_the_store_are_not_looked_at(results):
     """As many statements to the database, and as many rows, as without them."""
-    ids = track(ONE, "vaepipe", results)
+    ids = log_runs(ONE, "vaepipe", results)
 
     def work() -> tuple[int, int]:
         statements, rows = [], []
@@ -412,7 +413,7 @@ def test_a_thousand_runs_in_the_store_are_not_looked_at(results):
 
         sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", before)
         try:
-            assert track(ONE, "vaepipe", results) == ids
+            assert log_runs(ONE, "vaepipe", results) == ids
         finally:
             sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", before)
         return len(statements), len(rows)
@@ -472,7 +473,7 @@ def test_a_store_that_cannot_be_used_gets_one_message(results, monkeypatch, spoi
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     with pytest.raises(UserError, match=r"can't be used: .*All results are kept") as caught:
-        track(ONE, "vaepipe", results)
+        log_runs(ONE, "vaepipe", results)
     assert "\n" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert sha256(results.model(VAE)) == before
@@ -482,7 +483,7 @@ def test_a_server_that_answers_no_gets_one_message(results, monkeypatch):
     with serve(status(403)) as url:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
         with pytest.raises(UserError, match="can't be used"):
-            track(ONE, "vaepipe", results)
+            log_runs(ONE, "vaepipe", results)
 
 
 SECRET = "s3cr%40t"

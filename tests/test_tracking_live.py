@@ -1,4 +1,4 @@
-"""Metrics that stream to MLflow's server while training runs, and a server that fails."""
+"""Metrics that are sent to MLflow's server while training runs, and a server that fails."""
 
 import os
 import subprocess
@@ -8,17 +8,20 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from vaepipe.tracking.publish import track
 
 from conftest import ROOT
-from published import ONE, Seen, about, assert_whole, history, write_results
+from logged import ONE, Seen, assert_whole
+from servers import refusing
 from stores import Server, silent, slow, until
+from synthetic import history, metadata, write_results
 from vaepipe.params import check_file
 from vaepipe.results import Results, Run
-from vaepipe.tracking.stream import Stream
+from vaepipe.tracking.log_runs import log_runs
+from vaepipe.tracking.stream import StreamedRun
 from vaepipe.training.live import streaming
 
 VAE = Run("vae", 3, 0)
+SYSTEM = "system/cpu_utilization_percentage"
 
 
 @pytest.fixture(scope="module")
@@ -48,56 +51,65 @@ def logged(server: Server, name: str) -> dict[str, float]:
 
 def test_metrics_of_run_and_machine_are_there_while_training_runs(server, live, tmp_path):
     name, rows = tmp_path.name, history(VAE)
-    with streaming(live, about(VAE)) as send:
+    with streaming(live, metadata(VAE)) as send:
         send(rows[0])
         until(lambda: logged(server, name).get("validation/loss") == rows[0]["validation_loss"])
-        until(lambda: any(m.startswith("system/cpu") for m in logged(server, name)))
+        until(lambda: SYSTEM in logged(server, name))
         for row in rows[1:]:
             send(row)
         until(lambda: logged(server, name).get("train/loss") == rows[-1]["train_loss"])
         streamed = logged(server, name)["run_id"]
 
     write_results(live.folder, ONE)
-    assert track(ONE, name, live)["runs"][VAE.name] == streamed
+    assert log_runs(ONE, name, live)["runs"][VAE.name] == streamed
     seen = Seen(server.url, name)
     machine = {m for m in seen.run(VAE.name).data.metrics if m.startswith("system/")}
-    assert machine >= {"system/cpu_utilization_percentage", "system/system_memory_usage_megabytes"}
+    assert machine >= {SYSTEM, "system/system_memory_usage_megabytes"}
     assert_whole(live, ONE, seen)
 
 
 def test_a_run_of_other_code_is_replaced(server, live, tmp_path):
     """What was streamed with the same settings, but is not what the files say, is not completed."""
     name = tmp_path.name
-    with streaming(live, about(VAE)) as send:
+    with streaming(live, metadata(VAE)) as send:
         send(history(VAE, shift=1.0)[0])
         until(lambda: "train/loss" in logged(server, name))
         streamed = logged(server, name)["run_id"]
     write_results(live.folder, ONE)
-    assert track(ONE, name, live)["runs"][VAE.name] != streamed
+    assert log_runs(ONE, name, live)["runs"][VAE.name] != streamed
     assert_whole(live, ONE, Seen(server.url, name))
 
 
 def test_training_that_broke_off_goes_on_in_the_same_run(server, live, tmp_path, monkeypatch):
-    monkeypatch.setattr("vaepipe.training.live.PATIENCE", 1000.0)
+    monkeypatch.setattr("vaepipe.training.live.PATIENCE", 1e6)
     name, rows = tmp_path.name, history(VAE)
 
     def state() -> str:
         return MlflowClient(server.uri).get_run(logged(server, name)["run_id"]).info.status
 
+    def steps() -> list[int]:
+        run_id = logged(server, name)["run_id"]
+        points = MlflowClient(server.uri).get_metric_history(run_id, SYSTEM)
+        return [p.step for p in sorted(points, key=lambda p: p.timestamp)]
+
     def broken_off() -> None:
-        with streaming(live, about(VAE)) as send:
+        with streaming(live, metadata(VAE)) as send:
             send(rows[0])
             until(lambda: "train/loss" in logged(server, name))
+            until(lambda: len(steps()) >= 2)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         broken_off()
     assert state() == "FAILED"
-    with streaming(live, about(VAE)) as send:
+    before = steps()
+    with streaming(live, metadata(VAE)) as send:
         for row in rows[1:]:
             send(row)
         until(lambda: logged(server, name).get("train/loss") == rows[-1]["train_loss"])
         assert state() == "RUNNING"
+        until(lambda: len(steps()) >= len(before) + 2)
+    assert steps() == list(range(len(steps()))), "the system metrics go on counting"
     assert len(Seen(server.url, name).runs) == 1
 
 
@@ -116,7 +128,7 @@ def test_a_silent_server_never_makes_training_wait(live, monkeypatch, capfd):
     monkeypatch.setattr("vaepipe.training.live.time.monotonic", lambda: next(clock))
     with silent() as url:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
-        with streaming(live, about(VAE)) as send:
+        with streaming(live, metadata(VAE)) as send:
             for _ in range(1000):
                 send(history(VAE)[0])
     assert patience[0] <= 0.05 * 500
@@ -127,7 +139,7 @@ def test_a_silent_server_never_makes_training_wait(live, monkeypatch, capfd):
 WAITING = """
 import runpy, sys
 from contextlib import contextmanager
-from vaepipe.tracking import live
+from vaepipe.training import live
 real = live.streaming
 @contextmanager
 def streaming(*words):
@@ -190,7 +202,7 @@ def test_training_gives_the_same_bits_and_track_the_rest(
         server.start()
     words = [sys.executable, str(ROOT / "workflow/scripts/track.py"), "--models", "vae"]
     words += ["--latent_dims", "3", "--seeds", "0", "--experiment", tmp_path.name]
-    words += ["--results", str(results.folder), "--out", str(tmp_path / "mlflow.json")]
+    words += ["--results", str(results.folder)]
     environment = os.environ | {"MLFLOW_TRACKING_URI": server.url}
     subprocess.run(words, env=environment, check=True)
     seen = Seen(server.url, tmp_path.name)
@@ -202,15 +214,30 @@ def test_training_gives_the_same_bits_and_track_the_rest(
 def test_more_rows_than_one_call_takes_arrive(server, live, tmp_path):
     """Such as those of an hour in which the server was away."""
     rows = history(VAE, epochs=400)
-    stream = Stream(live, about(VAE))
-    stream.log(rows)
-    assert not stream.waiting
+    run = StreamedRun(live, metadata(VAE))
+    run.log(rows)
+    assert not run.waiting
     assert logged(server, tmp_path.name)["train/loss"] == rows[-1]["train_loss"]
 
 
-@pytest.mark.parametrize("file", ["workflow/scripts/train.py", "src/vaepipe/tracking/stream.py"])
-def test_training_and_streaming_do_not_import_mlflow(file):
-    """That takes as long as a tenth of a training."""
-    code = "import runpy, sys; runpy.run_path(sys.argv[1]); print('mlflow' in sys.modules)"
-    words = [sys.executable, "-c", code, str(ROOT / file)]
+def test_a_password_in_the_address_is_not_shown(live, monkeypatch, capfd):
+    """Said once, however many rows there are; training is not disturbed."""
+    monkeypatch.setattr("vaepipe.training.live.PATIENCE", 1e6)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    url = refusing().replace("//", "//ann:s3cr%40t@")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+    with streaming(live, metadata(VAE)) as send:
+        for row in history(VAE):
+            send(row)
+    [said] = capfd.readouterr().err.splitlines()
+    assert "ann:***@127.0.0.1" in said
+    assert "can't be used" in said
+    assert "Training goes on" in said
+    assert "s3cr" not in said
+
+
+def test_streaming_does_not_import_torch():
+    """The process beside the training would take its memory a second time."""
+    code = "import sys, vaepipe.tracking.stream; print('torch' in sys.modules)"
+    words = [sys.executable, "-c", code]
     assert subprocess.run(words, capture_output=True, text=True).stdout == "False\n"

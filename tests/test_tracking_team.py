@@ -1,64 +1,38 @@
 """A team's store: PostgreSQL for the runs, an S3 protocol server for the files, many writers."""
 
 import os
-import pwd
 import subprocess
 import sys
 from contextlib import suppress
-from glob import glob
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import boto3
 import mlflow
 import pytest
 import requests
 from moto.server import ThreadedMotoServer
-from vaepipe.tracking.publish import track
 
 from conftest import ROOT
-from published import ONE, Seen, about, assert_whole, history, start_publishing, write_results
-from stores import free_port, until
+from logged import ONE, Seen, assert_whole, start_logging
+from stores import POSTGRESQL, free_port, postgresql, until
+from synthetic import history, metadata, write_results
 from vaepipe.core.errors import UserError
 from vaepipe.params import Matrix
 from vaepipe.results import Results, Run
-from vaepipe.tracking.ui import serving, wait
+from vaepipe.tracking.log_runs import log_runs
+from vaepipe.tracking.ui import serving, wait_for_answer
 from vaepipe.training.live import streaming
 
-PASSWORD = "only%2Dfor%40tests"
 PLAIN = "only-for@tests"
-BINARIES = sorted(glob("/usr/lib/postgresql/*/bin"))
-pytestmark = pytest.mark.skipif(not BINARIES, reason="PostgreSQL is not installed")
-
-
-def as_another(words: list[str], folder: Path) -> list[str]:
-    """The command, not as root: PostgreSQL refuses to be run by root."""
-    if os.geteuid() != 0:
-        return words
-    user = pwd.getpwnam("postgres")
-    os.chown(folder, user.pw_uid, user.pw_gid)
-    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *words]
+PASSWORD = "only%2Dfor%40tests"  # the same, as an address holds it
+pytestmark = pytest.mark.needs("postgresql")
 
 
 @pytest.fixture(scope="module")
 def postgres():
     """The address of an empty database, with a password in it."""
-    with TemporaryDirectory() as name:  # pytest's own folders are for this user alone
-        folder, port, tool = Path(name), free_port(), Path(BINARIES[-1])
-        data, secret = folder / "data", folder / "password"
-        secret.write_text(PLAIN)
-        make = [str(tool / "initdb"), "-D", str(data), "-U", "ann", "-A", "scram-sha-256"]
-        make += [f"--pwfile={secret}", "--no-sync"]
-        subprocess.run(as_another(make, folder), check=True, capture_output=True, cwd="/")
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off"
-        control = [str(tool / "pg_ctl"), "-D", str(data), "-w"]
-        start = [*control, "-l", str(folder / "log"), "-o", options, "start"]
-        subprocess.run(as_another(start, folder), check=True, stdout=subprocess.DEVNULL, cwd="/")
-        try:
-            yield f"postgresql://ann:{PASSWORD}@127.0.0.1:{port}/postgres"
-        finally:
-            stop = as_another([*control, "-m", "immediate", "stop"], folder)
-            subprocess.run(stop, check=True, stdout=subprocess.DEVNULL, cwd="/")
+    with postgresql(PLAIN) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -86,14 +60,14 @@ def team(postgres):
 
 @pytest.fixture(scope="module")
 def written(team, tmp_path_factory):
-    """Results of four writers who published at once, the first to do so in this store.
+    """Results of four writers who logged at once, the first to do so in this store.
 
     Writers 0 and 1 have the same results, as two people have who ran the same version.
     """
     folders = [tmp_path_factory.mktemp(f"writer{i}") / "results" for i in range(4)]
     matrices = [Matrix(("vae", "cvae"), (3,), (seed,)) for seed in (0, 0, 1, 2)]
     written = [write_results(f, m) for f, m in zip(folders, matrices, strict=True)]
-    writers = [start_publishing(f, m, **team) for f, m in zip(folders, matrices, strict=True)]
+    writers = [start_logging(f, m, **team) for f, m in zip(folders, matrices, strict=True)]
     for writer in writers:
         writer.join(120)
     assert [writer.exitcode for writer in writers] == [0] * 4
@@ -127,7 +101,7 @@ def test_four_writers_at_once_lose_nothing(team, written, seed):
 
 
 def test_every_writer_is_told_of_runs_that_are_there(team, written):
-    ids = [track(matrix, "vaepipe", results) for results, matrix in written]
+    ids = [log_runs(matrix, "vaepipe", results) for results, matrix in written]
     assert ids[0]["runs"] == ids[1]["runs"]
     assert ids[0]["comparison"] == ids[1]["comparison"]
     seen = Seen(team["MLFLOW_TRACKING_URI"])
@@ -157,7 +131,7 @@ def test_a_model_comes_back_from_the_object_store(team, written, tmp_path):
 
 def kept(team: dict[str, str]) -> bytes:
     """All that is in the database and in the bucket."""
-    dump = [Path(BINARIES[-1]) / "pg_dump", team["MLFLOW_TRACKING_URI"]]
+    dump = [POSTGRESQL / "pg_dump", team["MLFLOW_TRACKING_URI"]]
     tables = subprocess.run(dump, capture_output=True, check=True).stdout
     s3 = boto3.client("s3", endpoint_url=team["MLFLOW_S3_ENDPOINT_URL"])
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket="team")
@@ -171,7 +145,7 @@ def kept(team: dict[str, str]) -> bytes:
 def test_the_password_is_nowhere(team, written, tmp_path, capfd):
     """Not in the database, not in the bucket, not in what is written down or said."""
     results, matrix = written[0]
-    told = track(matrix, "vaepipe", results)
+    told = log_runs(matrix, "vaepipe", results)
     assert told["tracking_uri"].startswith("postgresql://ann:***@127.0.0.1:")
     said = capfd.readouterr()
     for form in (PASSWORD, PLAIN):
@@ -184,7 +158,7 @@ def test_a_wrong_password_is_not_shown(team, written, monkeypatch):
     wrong = team["MLFLOW_TRACKING_URI"].replace(PASSWORD, "wr%2Dong")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", wrong)
     with pytest.raises(UserError, match="password authentication failed") as caught:
-        track(matrix, "vaepipe", results)
+        log_runs(matrix, "vaepipe", results)
     assert "wr-ong" not in str(caught.value)
     assert "wr%2Dong" not in str(caught.value)
 
@@ -235,7 +209,7 @@ def guarded(team, written, tmp_path_factory):
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        wait(child, url, url)
+        wait_for_answer(child, url, url)
         for name, password in MEMBERS.items():
             requests.post(
                 f"{url}/api/2.0/mlflow/users/create",
@@ -248,42 +222,28 @@ def guarded(team, written, tmp_path_factory):
         child.wait(20)
 
 
-def stage(name: str, folder: Path, url: str, user: str = "", password: str = ""):
-    """Run a stage as one of the drivers does, by a member of the team."""
+def track(folder: Path, url: str, user: str = "", password: str = ""):
+    """Run the stage `track` as one of the drivers does, by a member of the team."""
     # Members know neither the database nor the bucket.
     own = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MLFLOW_"))}
     environment = own | {"MLFLOW_TRACKING_URI": url}
     if user:
         environment |= {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": password}
-    words = [sys.executable, str(ROOT / f"workflow/scripts/{name}.py"), "--results", str(folder)]
-    if name == "track":
-        words += [
-            "--models",
-            "vae",
-            "--latent_dims",
-            "3",
-            "--seeds",
-            "0",
-            "--experiment",
-            "guarded",
-        ]
-    out = folder / {"track": "mlflow.json", "publish": "published.json"}[name]
-    return subprocess.run(
-        [*words, "--out", str(out)], env=environment, capture_output=True, text=True
-    )
+    words = [sys.executable, str(ROOT / "workflow/scripts/track.py"), "--results", str(folder)]
+    words += ["--models", "vae", "--latent_dims", "3", "--seeds", "0", "--experiment", "guarded"]
+    return subprocess.run(words, env=environment, capture_output=True, text=True)
 
 
-def test_members_publish_with_their_passwords_which_are_nowhere(
+def test_members_log_with_their_passwords_which_are_nowhere(
     team, guarded, tmp_path, monkeypatch, capfd
 ):
     url, log = guarded
     said = ""
     for i, (user, password) in enumerate(MEMBERS.items()):
         results = write_results(tmp_path / user, ONE, shift=i)
-        for name in ("track", "publish"):
-            done = stage(name, results.folder, url, user, password)
-            assert done.returncode == 0, done.stderr
-            said += done.stdout + done.stderr
+        done = track(results.folder, url, user, password)
+        assert done.returncode == 0, done.stderr
+        said += done.stdout + done.stderr
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "eve")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", MEMBERS["eve"])
     seen = Seen(url, "guarded")
@@ -292,7 +252,7 @@ def test_members_publish_with_their_passwords_which_are_nowhere(
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "guarded")
-    with streaming(Results(tmp_path / "live"), about(Run("vae", 3, 0))) as send:
+    with streaming(Results(tmp_path / "live"), metadata(Run("vae", 3, 0))) as send:
         send(history(Run("vae", 3, 0))[0])
         until(lambda: len(Seen(url, "guarded").runs) == 5)
 
@@ -307,7 +267,7 @@ def test_members_publish_with_their_passwords_which_are_nowhere(
 @pytest.mark.parametrize(("user", "password"), [("", ""), ("eve", "not-hers")])
 def test_without_the_right_password_there_is_one_message(guarded, tmp_path, user, password):
     results = write_results(tmp_path / "results", ONE)
-    done = stage("track", results.folder, guarded[0], user, password)
+    done = track(results.folder, guarded[0], user, password)
     assert done.returncode == 1
     [message] = done.stderr.splitlines()
     assert "MLFLOW_TRACKING_USERNAME" in message

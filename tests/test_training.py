@@ -1,4 +1,4 @@
-"""Training: what it minimises, and that it gives the same bits and goes on where it stopped."""
+"""Training: its loss, that it gives the same bits, and that it goes on where it stopped."""
 
 import math
 from dataclasses import replace
@@ -11,9 +11,9 @@ from vaepipe import params
 from vaepipe.core.files import read_yaml
 from vaepipe.core.rng import generator
 from vaepipe.data.dataset import Images, as_input, binarized, training_images
-from vaepipe.models import MODELS, Architecture, build
+from vaepipe.models import MODELS, build
 from vaepipe.results import Run, name_of
-from vaepipe.training import checkpoint, ensemble, loop
+from vaepipe.training import checkpoint, loop, schedule, state, step
 
 CPU = torch.device("cpu")
 SETTINGS = replace(
@@ -37,14 +37,21 @@ def one_thread():
     torch.set_num_threads(1)
 
 
+def trained_at_once(runs, images, folder, settings=SETTINGS, on_epoch=lambda rows: None):
+    saved = checkpoint.Checkpoint(folder / f"{name_of(runs)}.safetensors", f"{runs} {settings}")
+    return loop.train(runs, settings, *images, CPU, saved, on_epoch)
+
+
 def trained(run, images, folder, settings=SETTINGS, on_epoch=lambda row: None):
-    place = checkpoint.Checkpoint(folder / f"{run.name}.safetensors", f"{run} {settings}")
-    return loop.train([run], settings, *images, CPU, place, lambda rows: on_epoch(rows[0]))[0]
+    return trained_at_once([run], images, folder, settings, lambda rows: on_epoch(rows[0]))[0]
 
 
-def trained_at_once(runs, images, folder, settings=SETTINGS):
-    place = checkpoint.Checkpoint(folder / f"{name_of(runs)}.safetensors", f"{runs} {settings}")
-    return loop.train(runs, settings, *images, CPU, place)
+class Killed(Exception):
+    """Ends a training between two epochs."""
+
+
+def kill(rows):
+    raise Killed
 
 
 def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
@@ -69,27 +76,27 @@ def test_binarized_pixels_have_the_pixels_mean():
     assert as_input(pixels[:1], "none", generator(0, "test"))[0, 2] == pytest.approx(128 / 255)
 
 
-def test_every_minibatch_is_drawn_afresh():
-    pixels, draw = torch.full((1, 784), 128, dtype=torch.uint8), generator(0, "binarisation")
-    assert not torch.equal(binarized(pixels, draw), binarized(pixels, draw))
+def test_every_minibatch_is_binarised_anew():
+    pixels, rng = torch.full((1, 784), 128, dtype=torch.uint8), generator(0, "binarisation")
+    assert not torch.equal(binarized(pixels, rng), binarized(pixels, rng))
 
 
 def test_the_rate_rises_then_falls_to_nothing():
     settings = replace(SETTINGS, learning_rate=0.01, warmup=0.1, schedule="cosine", epochs=5)
-    rates = [loop.learning_rate(step, 20, settings) for step in range(100)]
+    rates = [schedule.learning_rate(step, 20, settings) for step in range(100)]
     assert rates[:10] == pytest.approx([0.001 * (i + 1) for i in range(10)])
     assert rates[10] == pytest.approx(0.01)
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert 0 < rates[-1] < 1e-4
     flat = replace(settings, schedule="constant", warmup=0.0)
-    assert {loop.learning_rate(step, 20, flat) for step in range(100)} == {0.01}
+    assert {schedule.learning_rate(step, 20, flat) for step in range(100)} == {0.01}
 
 
 def test_the_rate_of_burda_and_others():
     """Section 5 of arXiv 1509.00519: 3^i passes at 0.001 * 10^(-i/7), i = 0 to 7."""
     settings = replace(SETTINGS, learning_rate=0.001, warmup=0, schedule="burda", epochs=3280)
     per_epoch = 7
-    rates = [loop.learning_rate(e * per_epoch + 6, per_epoch, settings) for e in range(3280)]
+    rates = [schedule.learning_rate(e * per_epoch + 6, per_epoch, settings) for e in range(3280)]
     expected = [0.001 * 10 ** (-i / 7) for i in range(8) for _ in range(3**i)]
     assert rates == pytest.approx(expected)
 
@@ -113,13 +120,6 @@ def test_training_lowers_the_loss_and_repeats_itself(name, images, tmp_path):
 def test_a_run_goes_on_where_it_stopped(name, images, tmp_path):
     run = Run(name, 3, 0)
     whole, history = trained(run, images, tmp_path / "whole")
-
-    class Killed(Exception):
-        pass
-
-    def kill(row):
-        raise Killed
-
     with pytest.raises(Killed):
         trained(run, images, tmp_path / "cut", on_epoch=kill)
     seen = []
@@ -182,42 +182,58 @@ def test_seeds_at_once_are_the_seeds_one_by_one(name, images, tmp_path):
 def test_seeds_at_once_go_on_where_they_stopped(images, tmp_path):
     runs = [Run("vae", 3, seed) for seed in range(2)]
     whole = trained_at_once(runs, images, tmp_path / "whole")
-    place = checkpoint.Checkpoint(tmp_path / "cut.safetensors", "cut")
-
-    class Killed(Exception):
-        pass
-
-    def kill(rows):
-        raise Killed
-
     with pytest.raises(Killed):
-        loop.train(runs, SETTINGS, *images, CPU, place, kill)
-    for one, other in zip(whole, loop.train(runs, SETTINGS, *images, CPU, place), strict=True):
+        trained_at_once(runs, images, tmp_path / "cut", on_epoch=kill)
+    seen = []
+    resumed = trained_at_once(runs, images, tmp_path / "cut", on_epoch=seen.append)
+    assert [[row["epoch"] for row in rows] for rows in seen] == [[2, 2]]
+    for one, other in zip(whole, resumed, strict=True):
         assert same(one[0], other[0])
         assert one[1] == other[1]
 
 
-def test_a_step_is_one_of_pytorchs_adam():
-    shape = Architecture("vae", 2, (8,), "silu")
-    model, other = (build(shape, generator(0, "initialisation")).double() for _ in range(2))
-    one = ensemble.Ensemble([model], SETTINGS)
-    adam = torch.optim.Adam(other.parameters(), eps=SETTINGS.adam_epsilon)
-    draw = generator(0, "test")
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_step_is_one_of_pytorchs_adam(count, images, tmp_path, monkeypatch):
+    """In float64, where nothing but a wrong formula makes a difference."""
+    runs = [Run("vae", 2, seed) for seed in range(count)]
+    monkeypatch.setattr(state, "build", lambda *given: build(*given).double())
+    saved = checkpoint.Checkpoint(tmp_path / "none", "")
+    ours, theirs = (state.start(runs, SETTINGS, images[0].pixels, CPU, saved) for _ in range(2))
+    adams = [torch.optim.Adam(m.parameters(), eps=SETTINGS.adam_epsilon) for m in theirs.models]
+    rng = generator(0, "test")
     for rate in (0.01, 0.1, 0.001):
         batch = (
-            torch.rand(6, 784, generator=draw).double(),
-            torch.arange(6),
-            torch.randn(6, 1, 2, generator=draw).double(),
+            torch.rand(count, 6, 784, generator=rng).double(),
+            torch.arange(6).repeat(count, 1),
+            torch.randn(count, 6, 1, 2, generator=rng).double(),
         )
-        sums = one.train_step(batch, rate)
-        terms = other.terms(*batch)
-        adam.param_groups[0]["lr"] = rate
-        adam.zero_grad()
-        sum(terms.values()).mean().backward()
-        adam.step()
-        assert torch.allclose(sums, torch.stack([t.sum() for t in terms.values()]))
+        given = batch if count > 1 else tuple(part[0] for part in batch)
+        monkeypatch.setattr(step, "minibatch", lambda *_, given=given: given)
+        sums = step.train_step(ours, images[0], rate, SETTINGS).reshape(-1, count)
+        for index, (model, adam) in enumerate(zip(theirs.models, adams, strict=True)):
+            terms = model.terms(*(part[index] for part in batch))
+            adam.param_groups[0]["lr"] = rate
+            adam.zero_grad()
+            sum(terms.values()).mean().backward()
+            adam.step()
+            assert torch.allclose(sums[:, index], torch.stack([t.sum() for t in terms.values()]))
+    for model, other in zip(ours.sync_models(), theirs.models, strict=True):
         for a, b in zip(model.parameters(), other.parameters(), strict=True):
             assert torch.allclose(a, b, rtol=1e-9)
+
+
+def test_a_minibatch_is_made_of_each_runs_own_numbers(images):
+    """Two runs beside each other see what each sees alone."""
+    few = images[0].first(4)
+    rngs = [{name: generator(seed, name) for name in ("binarisation", "latent")} for seed in (0, 1)]
+    alone = [step.minibatch(few, [one], SETTINGS, 3) for one in rngs]
+    rngs = [{name: generator(seed, name) for name in ("binarisation", "latent")} for seed in (0, 1)]
+    both = Images(few.pixels.repeat(2, 1), few.labels.repeat(2))
+    for parts in zip(step.minibatch(both, rngs, SETTINGS, 3), *alone, strict=True):
+        assert torch.equal(parts[0], torch.stack(parts[1:]))
+    x, labels, noise = alone[0]
+    assert [x.shape, labels.shape, noise.shape] == [(4, 784), (4,), (4, 1, 3)]
+    assert not torch.equal(x, alone[1][0])
 
 
 def test_bfloat16_is_near_float32_and_is_not_it(images, tmp_path):

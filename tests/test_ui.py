@@ -10,20 +10,21 @@ import sys
 from pathlib import Path
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
 
+from browser import chromium
 from conftest import ROOT
-from published import ALL, write_results
+from logged import ALL
 from stores import free_port
+from synthetic import write_results
 from vaepipe.core.files import write_json
+from vaepipe.evaluation.metrics import METRICS
 from vaepipe.results import Results, runs_of
 
 UI = [sys.executable, "-c", "from vaepipe.cli import main; main()", "ui"]
 NAMES = [run.name for run in runs_of(ALL)]
-# Python imports this in every process that has its folder on its path. It writes down who is
-# called: addresses that are looked up, and addresses that are connected to.
+# Python imports this in every process that has its folder on its path. It writes down the addresses
+# that are looked up or connected to.
 WATCH = """
 import os, sys
 
@@ -44,7 +45,7 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1", "None"}
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory):
-    """An environment in which Python writes down whom it calls, and where."""
+    """An environment in which Python writes down where it connects to, and the file of that."""
     folder = tmp_path_factory.mktemp("watched")
     (folder / "sitecustomize.py").write_text(WATCH)
     (folder / "calls").touch()
@@ -55,20 +56,26 @@ def watched(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory, schema, watched) -> Results:
-    """Published results; `track` was run as a stage is run, and watched."""
+    """Logged results; `track` was run as a stage is run, and watched."""
     folder = tmp_path_factory.mktemp("ui") / "results"
     folder.mkdir()
     shutil.copy(schema, folder / "mlflow.db")
     results = write_results(folder, ALL)
-    for stage, flags in (
-        ("track", "--models ae vae cvae --latent_dims 3 --seeds 0 --experiment vaepipe"),
-        ("publish", ""),
-    ):
-        words = [sys.executable, str(ROOT / f"workflow/scripts/{stage}.py"), *flags.split()]
-        out = {"track": "mlflow.json", "publish": "published.json"}[stage]
-        words += ["--results", str(folder), "--out", str(folder / out)]
-        done = subprocess.run(words, env=watched[0], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+    words = [sys.executable, str(ROOT / "workflow/scripts/track.py"), "--results", str(folder)]
+    words += [
+        "--models",
+        "ae",
+        "vae",
+        "cvae",
+        "--latent_dims",
+        "3",
+        "--seeds",
+        "0",
+        "--experiment",
+        "vaepipe",
+    ]
+    done = subprocess.run(words, env=watched[0], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     return results
 
 
@@ -76,17 +83,7 @@ def results(tmp_path_factory, schema, watched) -> Results:
 def printed(results, watched):
     """The links that `vaepipe ui` prints, while it runs; afterwards nothing may be left of it."""
     port = free_port()
-    code = "from vaepipe.cli import main; main()"
-    words = [
-        sys.executable,
-        "-c",
-        code,
-        "ui",
-        "--results",
-        str(results.folder),
-        "--port",
-        str(port),
-    ]
+    words = [*UI, "--results", str(results.folder), "--port", str(port)]
     child = subprocess.Popen(words, env=watched[0], stdout=subprocess.PIPE, text=True)
     found = {}
     for line in child.stdout:
@@ -104,25 +101,8 @@ def printed(results, watched):
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     """Headless Chromium with a new profile."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
-    for flag in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--no-first-run",
-        "--window-size=1500,1000",
-        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
-    ):
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
-    yield driver
-    driver.quit()
+    with chromium(tmp_path_factory.mktemp("chromium")) as driver:
+        yield driver
 
 
 def shown(browser, url: str, *parts: str) -> str:
@@ -155,7 +135,15 @@ def test_the_run_list_shows_every_run(printed, browser):
 
 
 def test_the_charts_show_the_metrics(printed, browser):
-    shown(browser, printed[0]["charts"], *NAMES, "(6)", "test/neg_elbo", "test/nll")
+    """The page draws the first charts, and tells how many there are in all."""
+    shown(
+        browser,
+        printed[0]["charts"],
+        *NAMES,
+        f"({2 * len(METRICS)})",
+        "test/active_units",
+        "test/bits_per_dim",
+    )
 
 
 def test_the_compare_page_shows_the_reports_runs(printed, browser):
@@ -173,10 +161,10 @@ def test_the_registry_shows_the_champions(printed, browser):
     shown(browser, printed[0]["models"], "vaepipe-ae", "vaepipe-vae", "vaepipe-cvae", "champion")
 
 
-def test_nothing_called_the_outside(printed, watched, browser):
-    """Neither `track`, nor `publish`, nor the UI's server, nor its pages."""
+def test_nothing_connected_to_the_outside(printed, watched, browser):
+    """Neither `track`, nor the UI's server, nor its pages."""
     calls = set(watched[1].read_text().split())
-    assert "127.0.0.1" in calls, "the watch sees the calls of the UI to its server"
+    assert "127.0.0.1" in calls, "the watch sees that the UI connects to its server"
     assert calls <= LOOPBACK
     requests = [
         entry["message"]
@@ -187,7 +175,7 @@ def test_nothing_called_the_outside(printed, watched, browser):
     assert hosts == {"127.0.0.1"}
 
 
-def test_the_watch_sees_a_call_to_the_outside(watched, tmp_path):
+def test_the_watch_sees_a_connection_to_the_outside(watched, tmp_path):
     calls = tmp_path / "calls"
     code = """
 import socket

@@ -1,4 +1,4 @@
-"""Settings as the flags of a command, in both directions."""
+"""Settings as the flags of a command, and back."""
 
 import argparse
 from dataclasses import asdict, fields
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def to_cli_args(settings: Any) -> list[str]:
-    """The flags that carry one section's settings, as DVC makes them of a section in a cmd."""
+    """One section's settings as flags, in the form that DVC gives to a section in a cmd."""
     found = []
     for key, value in asdict(settings).items():
         found += [f"--{key}", *map(str, value if isinstance(value, tuple) else [value])]
@@ -38,7 +38,7 @@ def add_section(parser: argparse.ArgumentParser, section: type) -> None:
 
 
 def section(kind: type[T], parsed: argparse.Namespace) -> T:
-    """The settings of one section out of parsed flags; a `UserError` where one is not allowed."""
+    """The settings of one section from parsed flags; a `UserError` if one is not allowed."""
     values = {f.name: getattr(parsed, f.name) for f in fields(kind)}
     if problems := problems_of(kind.__name__.lower(), kind, values):
         raise UserError("\n".join(problems))
@@ -46,7 +46,7 @@ def section(kind: type[T], parsed: argparse.Namespace) -> T:
 
 
 def add_runs(parser: argparse.ArgumentParser) -> None:
-    """Give the parser the flags that name runs of the matrix which differ in their seeds alone."""
+    """Give the parser the flags of runs of the matrix that differ in their seeds alone."""
     parser.add_argument("--model", required=True, choices=sorted(MODELS), help="name of the model")
     parser.add_argument("--latent_dim", type=int, required=True, help="size of the latent space")
     parser.add_argument(
@@ -54,7 +54,7 @@ def add_runs(parser: argparse.ArgumentParser) -> None:
         type=int,
         nargs="+",
         required=True,
-        help="of all that is random in a run; the runs of several are trained at once",
+        help="one or several; runs of several seeds share one process",
     )
 
 

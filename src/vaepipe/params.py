@@ -1,7 +1,7 @@
-"""The settings: keys, types, what is allowed and what they mean, stated once.
+"""The settings: their keys, types, allowed values and meaning.
 
-Each section of params.yaml is a dataclass below. From it come the checks of a params file and the
-flags of the stage scripts, so that both drivers, which turn a section into flags, are held to the
+Each section of params.yaml is a dataclass below. The checks of a params file and the flags of the
+stage scripts are made from it, so that both drivers, which turn a section into flags, follow the
 same rules. There are no hidden defaults: params.yaml holds every value.
 """
 
@@ -36,7 +36,7 @@ def _threads():
 
 @dataclass(frozen=True)
 class Matrix:
-    """Which runs there are: every model with every latent size and every seed."""
+    """The runs: every model with every latent size and every seed."""
 
     models: tuple[str, ...] = _setting("models to compare", choices=MODELS, unique=True)
     latent_dims: tuple[int, ...] = _setting("latent sizes", low=1, high=4096, unique=True)
@@ -56,7 +56,7 @@ class Train:
     """How one run is trained."""
 
     hidden: tuple[int, ...] = _setting("widths of the encoder's layers", low=1, high=65536)
-    activation: str = _setting("between the layers", choices=ACTIVATIONS)
+    activation: str = _setting("activation between the layers", choices=ACTIVATIONS)
     network: str = _setting(
         "mlp: dense layers; conv: 4 x 4 convolutions with stride 2 before the dense layers",
         choices=NETWORKS,
@@ -80,12 +80,12 @@ class Train:
         high=1e6,
     )
     binarize: str = _setting(
-        "dynamic: a fresh Bernoulli draw for every minibatch; none: grey values, whose"
+        "dynamic: a new Bernoulli sample for every minibatch; none: grey values, whose"
         " cross-entropy is not a likelihood",
         choices=("dynamic", "none"),
     )
     reconstruction: str = _setting(
-        "what the AE minimises; VAE and CVAE know cross_entropy alone, their log-likelihood",
+        "the AE's loss; VAE and CVAE have cross_entropy alone, their negative log-likelihood",
         choices=("cross_entropy", "squared_error"),
     )
     importance_samples: int = _setting(
@@ -93,19 +93,18 @@ class Train:
         low=1,
         high=10_000,
     )
-    validation: int = _setting("last training images, kept aside", low=1, high=50_000)
+    validation: int = _setting("last training images, for validation", low=1, high=50_000)
     epochs: int = _setting("passes over the training images", low=1, high=10**6)
     batch_size: int = _setting("images per step", low=1, high=50_000)
     learning_rate: float = _setting("Adam's peak rate", above=0.0, high=1e9)
     warmup: float = _setting("share of the steps in which the rate rises", low=0.0, high=1.0)
     schedule: str = _setting(
-        "of the rate after the warm-up; burda: 10^(-i/7) of the peak in stage i of 3^i epochs",
+        "the rate after the warm-up; burda: 10^(-i/7) of the peak in stage i of 3^i epochs",
         choices=("cosine", "constant", "burda"),
     )
     adam_epsilon: float = _setting("Adam's epsilon", above=0.0, high=1.0)
     precision: str = _setting(
-        "of the products of matrices; bfloat16 is faster where the processor has it, and rounds"
-        " to 8 bits",
+        "of matrix products; bfloat16 is faster where the processor has it, and rounds to 8 bits",
         choices=("float32", "bfloat16"),
     )
     seeds_at_once: str = _setting(
@@ -119,11 +118,11 @@ class Train:
 
 @dataclass(frozen=True)
 class Classify:
-    """How the classifier is trained that judges generated images."""
+    """How the classifier of generated images is trained."""
 
     epochs: int = _setting("passes over the training images", low=1, high=1000)
     batch_size: int = _setting("images per step", low=1, high=50_000)
-    learning_rate: float = _setting("Adam's first rate", above=0.0, high=1e9)
+    learning_rate: float = _setting("Adam's rate at the start; it falls to 0", above=0.0, high=1e9)
     seed: int = _setting("of its initial weights and its order of images", low=0, high=2**31)
     device: str = _device()
     threads: int = _threads()
@@ -133,11 +132,11 @@ class Classify:
 class Evaluate:
     """How one run is measured on the test set."""
 
-    importance_samples: int = _setting("K, the number of z per image", low=1, high=10**6)
+    importance_samples: int = _setting("K, latent samples per image", low=1, high=10**6)
     chunk: int = _setting("decoded images held in memory at once", low=1, high=10**8)
-    training_images: int = _setting("by whose codes digits are told", low=100, high=60_000)
-    generated_images: int = _setting("that the classifier judges", low=100, high=100_000)
-    seed: int = _setting("of the test draw, shared by all runs", low=0, high=2**31)
+    training_images: int = _setting("training images for classifying codes", low=100, high=60_000)
+    generated_images: int = _setting("images to generate and classify", low=100, high=100_000)
+    seed: int = _setting("of the test's random numbers, for all runs", low=0, high=2**31)
     seeds_at_once: str = _setting(
         "how many seeds of a model Snakemake measures in one process, one after the other: one, or"
         " all, which starts fewer processes; DVC measures each by itself",
@@ -159,7 +158,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Track:
-    """Where MLflow finds the runs; the store itself is named by MLFLOW_TRACKING_URI."""
+    """How MLflow records the runs; MLFLOW_TRACKING_URI says in which store."""
 
     experiment: str = _setting("name of the MLflow experiment")
 
@@ -181,7 +180,7 @@ SECTIONS: dict[str, type] = {f.name: f.type for f in fields(Settings)}
 
 
 def allowed(kind: type, rules: Mapping[str, Any]) -> str:
-    """What a value may be, in words."""
+    """The allowed values of a setting, for messages and help texts."""
     if rules["choices"]:
         return "one of " + ", ".join(rules["choices"])
     noun = {int: "a whole number", float: "a number", str: "a text of one line"}[kind]
@@ -232,7 +231,7 @@ def _problem(kind: Any, rules: Mapping[str, Any], value: Any) -> str | None:
 
 
 def problems_of(name: str, section: type, values: Any) -> list[str]:
-    """What is wrong with the values of one section, a phrase a key; empty where all is well."""
+    """What is wrong with the values of one section, a phrase per key; empty if nothing is."""
     known = {f.name: f for f in fields(section)}
     if not isinstance(values, Mapping):
         return [f"{name} is {_shown(values)}, allowed is a section with {', '.join(known)}"]
@@ -250,9 +249,9 @@ def problems_of(name: str, section: type, values: Any) -> list[str]:
 
 
 def retyped(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The params with text read as YAML where the setting is not a text.
+    """The params with strings parsed as YAML where the setting is not a string.
 
-    Snakemake's `--config 'train={epochs: 1}'` makes every leaf a text.
+    Snakemake's `--config 'train={epochs: 1}'` makes every leaf a string.
     """
     return {
         name: {k: _retyped(v, _kind(SECTIONS.get(name), k)) for k, v in values.items()}
@@ -279,7 +278,7 @@ def _retyped(value: Any, kind: Any) -> Any:
 
 
 def check(params: Any) -> Settings:
-    """The settings of all sections, or one `UserError` that names every key that is wrong."""
+    """The settings of all sections; one `UserError` names every key that is wrong."""
     if not isinstance(params, Mapping):
         raise UserError(
             f"the params are {_shown(params)}, allowed are sections {', '.join(SECTIONS)}"
@@ -302,10 +301,10 @@ def check(params: Any) -> Settings:
 
 
 def check_file(path: Path) -> Settings:
-    """`check` the values of a params file."""
+    """The settings of a params file; errors as those of `check`, or that it can't be read."""
     return check(read_yaml(path))
 
 
 def from_dict(section: type[T], values: Mapping[str, Any]) -> T:
-    """The settings of a section out of values that have been checked."""
+    """The settings of a section from values that have been checked."""
     return section(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

@@ -1,8 +1,6 @@
 """The names of runs and of their files, in one place."""
 
 import os
-import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +8,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vaepipe.params import Matrix
-
-NAME = re.compile(r"[a-z0-9]+-z\d+-s\d+")
-OF_RUNS = {"models", "history", "timing", "metrics", "figures"}  # folders of files named for runs
 
 
 @dataclass(frozen=True, order=True)
@@ -69,7 +64,7 @@ class Results:
 
     @property
     def classifier(self) -> Path:
-        """Weights of the classifier that judges generated images, and its reference."""
+        """Weights of the classifier that measures generated images, and its reference."""
         return self.folder / "classifier.safetensors"
 
     @property
@@ -111,6 +106,11 @@ class Results:
         return self.folder / "mlflow.json"
 
     @property
+    def params_checked(self) -> Path:
+        """The output of DVC's check stage."""
+        return self.folder / "params.checked"
+
+    @property
     def provenance(self) -> Path:
         """What everything was made with: commit, versions, machine, and what changed."""
         return self.folder / "provenance.json"
@@ -142,19 +142,3 @@ class Results:
     def timing(self, run: Run) -> Path:
         """Seconds, memory, machine."""
         return self.folder / "timing" / f"{run.name}.json"
-
-
-def set_aside(results: Results, runs: list[Run]) -> None:
-    """Move the results of all other runs to `aside/`, with a message.
-
-    DVC's later stages depend on whole folders: what another matrix left in them would be part of
-    this version, but of no other tree that checks it out.
-    """
-    names = {run.name for run in runs}
-    for path in sorted(results.folder.glob("*/*")):
-        folder, run = path.parent.name, path.name.partition(".")[0]
-        if folder in OF_RUNS and NAME.fullmatch(run) and run not in names:
-            place = results.folder / "aside" / folder / path.name
-            place.parent.mkdir(parents=True, exist_ok=True)
-            path.replace(place)
-            print(f"set aside, of no run in the params: {place}", file=sys.stderr)

@@ -8,8 +8,10 @@ from vaepipe.core.provenance import digest_of_code
 from vaepipe.data.manifest import FILES, MANIFEST
 from vaepipe.figures import NAMES
 from vaepipe.flags import to_cli_args
-from vaepipe.results import runs_of
-from vaepipe.versions.handover import lock_out_dvc
+from vaepipe.results import Results, runs_of
+from vaepipe.versions.commands import some
+from vaepipe.versions.keep import keep, put_back
+from vaepipe.versions.lock import lock_out_dvc
 
 RUN = "{model}-z{latent_dim}-s{seed}"
 RUNS = [run.name for run in runs_of(settings.matrix)]
@@ -72,19 +74,30 @@ def captioned(path, caption, category):
 
 
 def before_the_first_job():
-    """Lock DVC out, and date anew what is dated later than now.
+    """Lock DVC out, keep what jobs may delete, and date anew what is dated later than now.
 
     Snakemake deletes what a job wrote if an input has a later date than the clock shows.
     """
     try:
         lock_out_dvc(Path(workflow.basedir))
+        keep(Results())
     except UserError as error:
         raise WorkflowError(str(error)) from None
     undo_future_dates(DATED)
 
 
+def after_the_last_job():
+    """Put back what a failed job would have replaced."""
+    if back := put_back(Results()):
+        print(
+            f"vaepipe: {some(back)}: a job that failed had deleted them; put back. They count as"
+            " outdated; `snakemake --touch` keeps them, if they are those of the params",
+            file=sys.stderr,
+        )
+
+
 DATED = [Path(folder) for folder in ("data", "results", "src", "workflow")]
-if workflow.is_main_process and (ahead := future_dated(DATED)):
+if ahead := future_dated(DATED):
     print(
         f"vaepipe: {len(ahead)} files, such as {ahead[0]}, are dated later than now: the clock"
         " was set back, or was ahead when they were written. A run that starts dates them anew",

@@ -7,10 +7,13 @@ compare, and no param, so that a new source does not run the download again.
 
 rule download:
     output:
-        # Kept until the fetch has delivered: offline, they could not be had again.
+        # Left in place: right files are not fetched again, and offline they could not be. For other
+        # rules `update` is wrong: when the job fails, Snakemake puts the old files back, but takes
+        # them for what the new params give.
         update(DATA_FILES),
     params:
         code=code("download"),
         name=settings.data.name,
     shell:
-        "python workflow/scripts/download.py --name {params.name} --source {SOURCE:q} --out {DATA}"
+        "python workflow/scripts/download.py --name {params.name} --source {SOURCE:q}"
+        f" --out {DATA}"

@@ -7,8 +7,7 @@ rule evaluate:
         weights=of_job("evaluate", "results/models/{run}.safetensors"),
         classifier="results/classifier.safetensors",
     output:
-        # Kept like the models: thousands of samples an image take hours, too.
-        metrics=update(of_job("evaluate", "results/metrics/{run}.json")),
+        metrics=of_job("evaluate", "results/metrics/{run}.json"),
     threads: settings.evaluate.threads
     resources:
         gpu=GPU,
@@ -18,7 +17,8 @@ rule evaluate:
     shell:
         "python workflow/scripts/evaluate.py --weights {input.weights}"
         " --classifier {input.classifier} {params.evaluate}"
-        " --data {DATA} --out {output.metrics}"
+        f" --data {DATA}"
+        " --out {output.metrics}"
 
 
 rule compare:
@@ -35,7 +35,8 @@ rule compare:
         code=code("compare"),
         matrix=flags("matrix"),
     shell:
-        "python workflow/scripts/compare.py {params.matrix} --data {DATA} --results results"
+        "python workflow/scripts/compare.py {params.matrix}"
+        f" --data {DATA} --results results"
 
 
 rule figures:
@@ -58,4 +59,4 @@ rule figures:
         figures=flags("figures"),
     shell:
         "python workflow/scripts/figures.py {params.matrix} {params.figures}"
-        " --data {DATA} --results results"
+        f" --data {DATA} --results results"

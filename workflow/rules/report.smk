@@ -23,7 +23,8 @@ rule provenance:
         code=code("provenance"),
         matrix=flags("matrix"),
     shell:
-        "python workflow/scripts/provenance.py {params.matrix} --data {DATA} --results results"
+        "python workflow/scripts/provenance.py {params.matrix}"
+        f" --data {DATA} --results results"
 
 
 rule report:
@@ -44,7 +45,7 @@ rule report:
         figures=flags("figures"),
     shell:
         "python workflow/scripts/report.py {params.matrix} {params.figures}"
-        " --data {DATA} --results results"
+        f" --data {DATA} --results results"
 
 
 rule track:

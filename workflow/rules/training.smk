@@ -5,10 +5,9 @@ rule train:
     input:
         data=DATA_FILES,
     output:
-        # Kept until there is something better: hours of work, where the new settings don't train.
-        models=update(of_job("train", "results/models/{run}.safetensors")),
-        histories=update(of_job("train", "results/history/{run}.csv")),
-        timings=update(of_job("train", "results/timing/{run}.json")),
+        models=of_job("train", "results/models/{run}.safetensors"),
+        histories=of_job("train", "results/history/{run}.csv"),
+        timings=of_job("train", "results/timing/{run}.json"),
     threads: settings.train.threads
     resources:
         gpu=GPU,
@@ -19,7 +18,7 @@ rule train:
     shell:
         "python workflow/scripts/train.py --model {wildcards.model}"
         " --latent_dim {wildcards.latent_dim} --seed {params.seeds} {params.train}"
-        " --data {DATA} --results results"
+        f" --data {DATA} --results results"
 
 
 rule classify:
@@ -35,4 +34,5 @@ rule classify:
         code=code("classify"),
         classify=flags("classify"),
     shell:
-        "python workflow/scripts/classify.py {params.classify} --data {DATA} --results results"
+        "python workflow/scripts/classify.py {params.classify}"
+        f" --data {DATA} --results results"

@@ -1,12 +1,12 @@
-"""Check the params file, before DVC runs anything that depends on it."""
+"""Check the params file and the results that are there, before DVC runs anything."""
 
 import argparse
 from pathlib import Path
 
 from vaepipe import flags, params
 from vaepipe.core.errors import exit_on_user_error
-from vaepipe.core.files import write_text
-from vaepipe.results import runs_of, set_aside
+from vaepipe.results import runs_of
+from vaepipe.versions.prepare import mark_checked, prepare
 
 
 def main() -> None:
@@ -16,9 +16,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="written if all is well")
     args = parser.parse_args()
     settings = params.check_file(args.params)
-    set_aside(args.results, runs_of(settings.matrix))
-    # The same text for all params that pass: what is downstream need not run again.
-    write_text(args.out, "The params are what src/vaepipe/params.py allows.\n")
+    prepare(Path(), args.results, runs_of(settings.matrix))
+    mark_checked(args.out)
 
 
 if __name__ == "__main__":

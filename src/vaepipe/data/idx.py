@@ -1,4 +1,4 @@
-"""The IDX format of MNIST and its relatives: unsigned bytes behind a big-endian header.
+"""The IDX format of MNIST and its relatives: a big-endian header, then unsigned bytes.
 
 The header is two zero bytes, the element type (8: unsigned byte), the number of dimensions and one
 32-bit length for each of them. Images have three dimensions, labels one.
@@ -17,13 +17,17 @@ SIDE = 28
 
 
 def parse_idx(data: bytes | np.ndarray, name: str) -> np.ndarray:
-    """The array in `data`, the whole content of an IDX file that messages call `name`.
+    """The array in `data`, the whole content of an IDX file.
 
     Args:
         data: bytes, which are copied, or a uint8 array `[bytes]` mapped from a file, which is not.
+        name: of the file, for messages.
 
-    Returns uint8, images `[n, 28, 28]` or labels `[n]`, writable.
-    Raises `UserError` if magic, element type, dimensions or length are not those of such a file.
+    Returns:
+        uint8, images `[n, 28, 28]` or labels `[n]`, writable.
+
+    Raises:
+        UserError: magic, element type, dimensions or length are not those of such a file.
     """
     header = bytes(data[:16])
     if len(header) < 4 or header[:2] != b"\0\0":
@@ -49,7 +53,7 @@ def parse_idx(data: bytes | np.ndarray, name: str) -> np.ndarray:
 
 
 def format_idx(array: np.ndarray) -> bytes:
-    """The content of an IDX file for a uint8 `array`, images `[n, 28, 28]` or labels `[n]`."""
+    """A uint8 `array`, images `[n, 28, 28]` or labels `[n]`, as the content of an IDX file."""
     if array.dtype != np.uint8:
         raise TypeError(f"IDX files here hold uint8, not {array.dtype}")
     header = struct.pack(f">4B{array.ndim}I", 0, 0, UNSIGNED_BYTE, array.ndim, *array.shape)
@@ -59,7 +63,8 @@ def format_idx(array: np.ndarray) -> bytes:
 def read_idx(path: Path) -> np.ndarray:
     """Read an IDX file: uint8, images `[n, 28, 28]` or labels `[n]`.
 
-    Raises `UserError` naming the file if it cannot be read or is not such a file.
+    Raises:
+        UserError: naming the file, if it cannot be read or is not such a file.
     """
     try:
         data = Path(path).read_bytes()
@@ -69,5 +74,5 @@ def read_idx(path: Path) -> np.ndarray:
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:
-    """Write a uint8 `array` as an IDX file, which appears under its name only when complete."""
+    """Write a uint8 `array` as an IDX file, whole or not at all."""
     write_bytes(Path(path), format_idx(array))

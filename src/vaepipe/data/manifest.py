@@ -1,7 +1,7 @@
 """The data sets by name, and the manifest that says which files a folder must hold.
 
-The folder of a data set holds four raw IDX files and `manifest.json`, which is the same whatever
-source delivered them: the data set's name, and each file's sha256, length in bytes and shape.
+The folder of a data set holds four raw IDX files and `manifest.json`, which does not depend on the
+source: the data set's name, and each file's sha256, length in bytes and shape.
 """
 
 import hashlib
@@ -44,15 +44,16 @@ DATA_SETS = {
 }
 
 
-MAPPED = 2**30  # bytes of a file: MNIST's largest has 47 million
+MAPPED = 2**30  # larger files, in bytes, are mapped into memory; MNIST's largest has 47 million
 ADVICE = "run the download stage again"
 
 
 def verify(folder: Path, name: str | None = None) -> dict:
     """Check the files of `folder` against its manifest, and return the manifest.
 
-    Raises `UserError` naming each file that is missing or not the one that was downloaded, and if
-    the folder holds another data set than `name`.
+    Raises:
+        UserError: naming each file that is missing or not the one that was downloaded; or the
+            folder holds another data set than `name`.
     """
     try:
         return check(Path(folder), name)
@@ -61,12 +62,14 @@ def verify(folder: Path, name: str | None = None) -> dict:
 
 
 def read_verified(folder: Path, file: str) -> bytes | np.ndarray:
-    """The content of one file of a data set's folder, which is what its manifest says.
+    """The content of one file of a data set's folder, checked against its manifest.
 
-    The bytes that are checked are the bytes that are returned: a file that changes in between can't
-    be trained on. A file larger than `MAPPED` is not read but mapped into memory, as uint8
-    `[bytes]`; what is written to the array stays in this process. Raises `UserError` naming the
-    file.
+    The bytes that are checked are the bytes that are returned, so that a file that changes in
+    between can't be trained on. A file larger than `MAPPED` is not read but mapped into memory, as
+    uint8 `[bytes]`; what is written to the array stays in this process.
+
+    Raises:
+        UserError: naming the file, if it is missing or its digest differs.
     """
     digest = read_manifest(folder)["files"][file]["sha256"]
     path = folder / file
@@ -81,7 +84,7 @@ def read_verified(folder: Path, file: str) -> bytes | np.ndarray:
 
 
 def check(folder: Path, name: str | None) -> dict:
-    """`verify` without the advice."""
+    """`verify` whose message does not say what to do."""
     manifest = read_manifest(folder, name)
     digests = {file: manifest["files"][file]["sha256"] for file in FILES}
     if found := faults(folder, digests):
@@ -90,7 +93,11 @@ def check(folder: Path, name: str | None) -> dict:
 
 
 def read_manifest(folder: Path, name: str | None = None) -> dict:
-    """The manifest of a data set's folder; a `UserError` where it can't be one."""
+    """The manifest of a data set's folder, checked against `name` and digests that are known.
+
+    Raises:
+        UserError: the manifest is missing, damaged, or of another data set.
+    """
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -108,7 +115,7 @@ def read_manifest(folder: Path, name: str | None = None) -> dict:
 
 
 def faults(folder: Path, digests: dict[str, str]) -> list[str]:
-    """What is wrong with the files of `folder`: a phrase for each that does not have its digest."""
+    """What is wrong with the files of `folder`: a phrase for each without its digest."""
     found = []
     for file, digest in digests.items():
         path = folder / file

@@ -16,17 +16,18 @@ SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 def import_datasets() -> ModuleType:
     """`torchvision.datasets`, whether or not torchvision's operators load.
 
-    The plain import comes first, and the schemas are declared only after it failed for want of
-    them. Declaring them first would be shorter, but whether the operators load is known only from
-    trying, and where they do load they would meet schemas that are taken already.
-    Raises ImportError or RuntimeError if torchvision cannot be imported for another reason.
+    The schemas are declared only after a plain import has failed because they are missing: where
+    the operators do load, they could not declare them a second time.
+
+    Raises:
+        ImportError, RuntimeError: torchvision cannot be imported for another reason.
     """
     try:
         return importlib.import_module("torchvision.datasets")
     except RuntimeError as error:
         if str(error) not in {f"operator torchvision::{name} does not exist" for name in OPERATORS}:
             raise
-    # The failed import leaves submodules behind; the next one must not find half of a package.
+    # The failed import leaves submodules behind, which the next one must not find.
     for module in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
         del sys.modules[module]
     _declare_operators()

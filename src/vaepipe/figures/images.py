@@ -1,4 +1,4 @@
-"""Figures made of images: what the models give back, make up and pass through."""
+"""Figures of images: reconstructions, samples, interpolations, manifold, digit grid."""
 
 import torch
 from matplotlib.figure import Figure
@@ -6,6 +6,7 @@ from torch import Tensor
 
 from vaepipe.core.rng import generator
 from vaepipe.figures.codes import shown_runs
+from vaepipe.figures.decoded import from_prior, reconstructed
 from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.style import (
     WIDTH,
@@ -20,28 +21,7 @@ from vaepipe.results import Run
 SAMPLE_ROWS = 5
 PAIRS = ((2, 7), (0, 4))  # digits between which codes are interpolated
 SIDE = 11  # images along each side of the manifold
-GIVEN = 3  # the digit that a conditional model is asked for in the manifold
-
-
-@torch.no_grad()
-def reconstructed(inputs: Inputs, run: Run, index: Tensor) -> Tensor:
-    """Test images `[n, 784]` through the run's code (the posterior's mean) and back."""
-    model, binarize = inputs.trained(run)
-    x, labels = inputs.pixels(index, binarize), inputs.test.labels[index]
-    return model.decode(model.codes(x, labels), labels).sigmoid()
-
-
-@torch.no_grad()
-def from_prior(inputs: Inputs, run: Run, rows: int, columns: int) -> Tensor:
-    """Decoded draws from N(0, I), `[rows * columns, 784]`: the same draws for all models.
-
-    A conditional model is asked for digit k in column k.
-    """
-    model, _ = inputs.trained(run)
-    n = rows * columns
-    z = torch.randn(n, run.latent_dim, generator=generator(0, f"samples {run.latent_dim}"))
-    digits = torch.arange(n) % columns % model.architecture.classes
-    return model.decode(z, digits).sigmoid()
+GIVEN = 3  # the digit that a conditional model is given in the manifold
 
 
 def _originals(inputs: Inputs, index: Tensor) -> dict[str, Tensor]:
@@ -60,9 +40,9 @@ def reconstructions(inputs: Inputs) -> Figure:
 
 
 def samples(inputs: Inputs) -> Figure:
-    """The prior's draws through all decoders, a panel a model and latent size.
+    """Draws from N(0, I) through all decoders, a panel for each model and latent size.
 
-    The AE has no prior: given the VAE's, it shows why it can't generate.
+    N(0, I) is no prior of the AE, which is given the same draws.
     """
     models, dims = inputs.matrix.models, sorted(inputs.matrix.latent_dims)
     columns = inputs.settings.images
@@ -78,7 +58,7 @@ def samples(inputs: Inputs) -> Figure:
 def _between(inputs: Inputs, run: Run, first: int, last: int, steps: int) -> Tensor:
     """Images on the straight line between the codes of two test images, `[steps, 784]`.
 
-    A conditional model is told the first digit up to the middle, the last one after it.
+    A conditional model is given the first digit up to the middle, the last one after it.
     """
     model, binarize = inputs.trained(run)
     index = torch.stack([inputs.of_digit(digit)[0] for digit in (first, last)])
@@ -112,11 +92,13 @@ def _quantiles(codes: Tensor, variational: bool) -> Tensor:
 def _plane(inputs: Inputs, run: Run) -> Tensor:
     """Decoded images `[SIDE * SIDE, 784]` over the two latents that vary most.
 
-    The others stay at the prior's mean, or at the median code where there is no prior.
+    The others stay at the prior's mean, or at the median code where there is no prior. A learned
+    prior is cut where it is N(0, I).
     """
     model, binarize = inputs.trained(run)
     index = torch.arange(min(inputs.settings.points, len(inputs.test.labels)))
     codes = model.codes(inputs.pixels(index, binarize), inputs.test.labels[index])
+    codes = model.prior.to_normal(codes)
     widest = codes.var(0).argsort(descending=True)[:2]
     middle = torch.zeros(run.latent_dim) if model.variational else codes.median(0).values
     z = middle.repeat(SIDE, SIDE, 1)
@@ -124,11 +106,11 @@ def _plane(inputs: Inputs, run: Run) -> Tensor:
     z[:, :, widest[0]] = cuts[0]
     z[:, :, widest[-1]] = cuts[-1][:, None]
     digits = torch.full((SIDE * SIDE,), GIVEN)
-    return model.decode(z.flatten(0, 1), digits).sigmoid()
+    return model.decode(model.prior.from_normal(z.flatten(0, 1)), digits).sigmoid()
 
 
 def manifold(inputs: Inputs) -> Figure:
-    """What the decoders make of a plane through the latent space."""
+    """Decoded images over a plane through the latent space."""
     runs = shown_runs(inputs)
     figure, axes = panels(1, len(runs), WIDTH / max(2, len(runs)) + 0.28)
     for axis, run in zip(axes[0], runs, strict=True):
@@ -140,16 +122,17 @@ def manifold(inputs: Inputs) -> Figure:
 
 @torch.no_grad()
 def _digits_by_style(inputs: Inputs, run: Run, styles: int) -> Tensor:
-    """Every digit in the same styles, `[10 * styles, 784]`: a row a digit, a column a z."""
+    """Every digit in the same styles, `[10 * styles, 784]`: digits in rows, z in columns."""
     model, _ = inputs.trained(run)
     z = torch.randn(styles, run.latent_dim, generator=generator(0, f"styles {run.latent_dim}"))
     classes = model.architecture.classes
     digits = torch.arange(classes).repeat_interleave(styles)
+    z = model.prior.from_normal(z)
     return model.decode(z.repeat(classes, 1), digits).sigmoid()
 
 
 def digit_grid(inputs: Inputs) -> Figure:
-    """What a conditional model makes of each digit in each style."""
+    """Each digit in each style, decoded by a conditional model."""
     runs = [run for run in inputs.first_runs if inputs.trained(run)[0].conditional]
     if not runs:
         return empty("No conditional model is among the runs.")

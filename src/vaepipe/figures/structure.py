@@ -1,6 +1,7 @@
 """The networks as diagrams, from the layer sizes of the trained models."""
 
 import math
+from collections.abc import Iterator
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,7 +24,7 @@ def _height(size: int) -> float:
 def _layer(
     axis: Axes, x: float, y: float, size: int, name: str, fill: str, count: str, above: bool = False
 ) -> None:
-    """A layer as an upright box, as tall as the logarithm of its size, its name and size beside."""
+    """A layer as a box, its height the logarithm of its size, with name and size beside it."""
     height = _height(size)
     box = FancyBboxPatch(
         (x - 0.13, y - height / 2),
@@ -55,14 +56,23 @@ def _arrow(axis: Axes, start: tuple, end: tuple, text: str = "", bend: float = 0
 
 
 def _chain(axis: Axes, places: list[float], texts: list[str]) -> None:
-    """Arrows from layer to layer, each with what happens on the way."""
+    """Arrows from layer to layer, each labelled with its operation."""
     for left, right, text in zip(places, places[1:], texts, strict=False):
         _arrow(axis, (left + 0.16, 0), (right - 0.16, 0), text)
 
 
+def _feature_maps(a: Architecture) -> Iterator[tuple[int, str]]:
+    """Size and name of what each convolution gives."""
+    side = round(a.pixels**0.5)
+    for channels in a.channels:
+        side //= 2
+        yield channels * side**2, f"{channels} maps"
+
+
 def _diagram(axis: Axes, model: nn.Module, dims: str, shade: str) -> None:
     a: Architecture = model.architecture
-    hidden = [(size, "hidden") for size in a.hidden]
+    maps = list(_feature_maps(a)) if a.network == "conv" else []
+    hidden = [*maps, *((size, "hidden") for size in a.hidden)]
     encoder = [(a.pixels, "image x"), *hidden]
     decoder = [*hidden[::-1], (a.pixels, "logits of x")]
     split = len(encoder)  # the column of the code, or of mean and variance, followed by z
@@ -72,16 +82,18 @@ def _diagram(axis: Axes, model: nn.Module, dims: str, shade: str) -> None:
         places[:split] + places[latent + 1 :], encoder + decoder, strict=True
     ):
         _layer(axis, x, 0, size, name, PAPER, f"{size}")
-    steps = [f"linear,\n{a.activation}"] * len(hidden) + ["linear"]
+    dense = [f"linear,\n{a.activation}"] * len(a.hidden)
+    steps = [f"conv,\n{a.activation}"] * len(maps) + dense + ["linear"]
     _chain(axis, places[: split + (not model.variational)], steps)
-    _chain(axis, places[latent:], steps)
+    back = dense + [f"linear,\n{a.activation}"] + [f"conv,\n{a.activation}"] * (len(maps) - 1)
+    _chain(axis, places[latent:], [*back, "conv"] if maps else steps)
 
     if model.variational:
         for y, name in ((0.55, "mean μ"), (-0.55, "log σ²")):
             _layer(axis, places[split], y, a.latent_dim, name, shade + "40", dims, above=y > 0)
             _arrow(axis, (places[split - 1] + 0.16, 0), (places[split] - 0.16, y))
             _arrow(axis, (places[split] + 0.16, y), (places[latent] - 0.16, 0))
-        text = "z = μ + σ ε\nε ~ N(0, I)"
+        text = "z = μ + σ ε\nε ~ N(0, I)" + ("\nlearned prior" if a.prior == "flow" else "")
         axis.text(places[latent], 0.5, text, ha="center", fontsize=7.5, color=INK)
     name = "z" if model.variational else "code z"
     _layer(axis, places[latent], 0, a.latent_dim, name, shade + "80", dims)

@@ -1,9 +1,9 @@
-"""Results to MLflow: files first, then published, so that a store's fault never costs a result.
+"""Results to MLflow. Results are files first and are logged afterwards: a store that can't be used
+costs no result.
 
-`store` finds and opens the store, `content` says what a run holds and under which names, `publish`
-writes it whole or not at all, `models`, `pyfunc` and `registry` see to the trained models, `live`
-and `stream` carry metrics to a server while training runs (by `rest`, those of the `machine`, too),
-`ui` shows it all.
+`store` finds and opens the store, `content` says what a run holds and `names` under which names,
+`log_runs` logs each run whole or not at all, `models`, `pyfunc` and `registry` log the trained
+models, `stream` sends metrics to a server while training runs, `ui` and `links` show it all.
 """
 
 import os
@@ -16,7 +16,7 @@ for _name, _value in {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     # Those links hold the password of a server's address.
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    # MLflow's own patience with a server that is away is many minutes.
+    # By its own settings MLflow waits for many minutes for a server that does not answer.
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
 }.items():

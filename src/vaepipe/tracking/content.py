@@ -1,4 +1,4 @@
-"""What MLflow is told of a run, out of the run's files."""
+"""What is logged of a run, read from the run's files."""
 
 import csv
 import json
@@ -11,9 +11,7 @@ from typing import Any
 
 from mlflow.entities import Dataset, Metric
 
-from vaepipe import __version__
 from vaepipe.core.files import read_json, sha256
-from vaepipe.core.provenance import git_state
 from vaepipe.evaluation.metrics import METRICS
 from vaepipe.models import weights
 from vaepipe.params import Evaluate
@@ -32,15 +30,16 @@ from vaepipe.tracking.names import (
 class Content:
     """One MLflow run to be: `digest` tells whether it is there already.
 
-    `artifacts` are folders within the run and the files they take. `figures` are not part of the
-    digest: numbers that stay the same are the same run, however they are drawn.
+    Artifacts are given by their file, with the folder within the run. Those of `refreshed` are no
+    part of the digest: results that stay the same are the same run, however they are drawn, and
+    the new files replace the old.
     """
 
     name: str
     digest: str
     tags: dict[str, str]
     artifacts: dict[Path, str]
-    figures: dict[Path, str] = field(default_factory=dict)
+    refreshed: dict[Path, str] = field(default_factory=dict)
     params: dict[str, str] = field(default_factory=dict)
     metrics: list[Metric] = field(default_factory=list)
     data: Dataset | None = None
@@ -49,45 +48,46 @@ class Content:
 
 
 def driver() -> str:
-    """Who runs this stage, as Snakefile and dvc.yaml say."""
+    """Which driver runs this stage, as Snakefile and dvc.yaml set it."""
     return os.environ.get("VAEPIPE_DRIVER", "none")
 
 
-def common_tags() -> dict[str, str]:
-    """What holds for all that one call publishes."""
-    git = git_state()
+def common_tags(results: Results) -> dict[str, str]:
+    """The tags of all runs of one comparison: what the results were made with."""
+    made_with = read_json(results.provenance)
+    git = made_with["git"]
     clean = {True: "true", False: "false", None: "unknown"}[git["clean"]]
     return {
         "git_commit": git["commit"] or "unknown",
         "git_clean": clean,
         "driver": driver(),
-        "vaepipe_version": __version__,
+        "vaepipe_version": made_with["versions"]["vaepipe"],
     }
 
 
 def of_run(run: Run, results: Results) -> Content:
-    """All that one run of the matrix has to show."""
+    """The content of one run of the matrix, read from its files."""
     files = [results.model(run), results.history(run), results.metrics(run)]
-    note, measured = weights.read_metadata(files[0]), read_json(files[2])
+    metadata, measured = weights.read_metadata(files[0]), read_json(files[2])
+    reason = {"failed": metadata["failed"]} if failed(metadata) else {}
     return Content(
         name=run.name,
         digest=digest(map(sha256, files)),
-        tags=run_tags(run, note["data"]) | ({"failed": note["failed"]} if failed(note) else {}),
+        tags=run_tags(run, metadata["data"]) | reason,
         artifacts={files[1]: "", files[2]: ""},
-        figures={results.figure(run.name): "figures"},
-        params=run_params(run, note["train"]) | evaluation_params(measured["protocol"]),
+        refreshed={results.figure(run.name): "figures"},
+        params=run_params(run, metadata["train"]) | evaluation_params(measured["protocol"]),
         # In this order, because the UI's compare page begins with the first metric.
-        metrics=test_metrics(measured["metrics"])
-        + [Metric(*point) for point in history_points(history_rows(files[1]))],
-        data=data_set(note["data"]),
+        metrics=test_metrics(measured["metrics"]) + history_points(history_rows(files[1])),
+        data=data_set(metadata["data"]),
         weights=files[0],
-        training=training_digest(note),
+        training=training_digest(metadata),
     )
 
 
-def failed(note: Mapping[str, Any]) -> bool:
-    """Whether training did not come to its end; the note says why."""
-    return bool(note.get("failed"))
+def failed(metadata: Mapping[str, Any]) -> bool:
+    """Whether training did not come to its end; the metadata says why."""
+    return bool(metadata.get("failed"))
 
 
 def evaluation_params(protocol: Mapping[str, Any]) -> dict[str, str]:
@@ -112,7 +112,7 @@ def test_metrics(metrics: Mapping[str, float]) -> list[Metric]:
 
 
 def data_set(manifest: Mapping[str, Any]) -> Dataset:
-    """The data set as MLflow logs it: by name and digest, and where its files' digests stand."""
+    """The data set as MLflow logs it: its name, its digest, and the digest of each file."""
     files = {name: f["sha256"] for name, f in manifest["files"].items()}
     profile = {name: f["shape"] for name, f in manifest["files"].items()}
     return Dataset(

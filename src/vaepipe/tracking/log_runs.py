@@ -1,4 +1,5 @@
-"""Logging to MLflow: every run whole or not at all, once, however often it is called or killed."""
+"""Log the runs to MLflow: each whole or not at all, and once, however often `track` is run or
+killed."""
 
 import sys
 from collections.abc import Sequence
@@ -14,13 +15,12 @@ from vaepipe.figures import NAMES
 from vaepipe.params import Matrix
 from vaepipe.results import Results, runs_of
 from vaepipe.tracking.content import Content, common_tags, of_run
+from vaepipe.tracking.links import links_to_runs
 from vaepipe.tracking.models import logged_model, models_of
 from vaepipe.tracking.names import digest
 from vaepipe.tracking.registry import register
 from vaepipe.tracking.secrets import without_secrets
-from vaepipe.tracking.store import Store, connect, exclusively, store_uri, usable
-
-BATCH = 1000  # metrics that one call may log
+from vaepipe.tracking.store import BATCH, Store, connect, exclusively, store_uri, usable
 
 
 def log_runs(matrix: Matrix, experiment: str, results: Results) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def log_runs(matrix: Matrix, experiment: str, results: Results) -> dict[str, Any
         tables.append(results.protocol)
         figures = [results.figure(name) for name in NAMES]
         version = digest(map(sha256, [*tables, *figures]))[:12]
-        tags = common_tags() | {"report_version": version}
+        tags = common_tags(results) | {"report_version": version}
 
         runs = runs_of(matrix)
         ids = {run.name: log_run(store, of_run(run, results), tags, begun) for run in runs}
@@ -58,10 +58,10 @@ def log_runs(matrix: Matrix, experiment: str, results: Results) -> dict[str, Any
         comparison = Content(
             name="comparison",
             digest=digest([version, *ids.values()]),
-            tags={"mlflow.note.content": links(store.experiment_id, ids)},
+            tags={"mlflow.note.content": links_to_runs(store.experiment_id, ids)},
             artifacts=dict.fromkeys(tables, ""),
-            # The report shows what a run cost, so it is no part of what tells comparisons apart.
-            figures=dict.fromkeys(figures, "figures") | {results.report: ""},
+            # The report shows seconds, which differ from one run of the pipeline to the next.
+            refreshed=dict.fromkeys(figures, "figures") | {results.report: ""},
         )
         return {
             "tracking_uri": without_secrets(uri),
@@ -69,12 +69,6 @@ def log_runs(matrix: Matrix, experiment: str, results: Results) -> dict[str, Any
             "runs": ids,
             "comparison": log_run(store, comparison, tags, begun),
         }
-
-
-def links(experiment_id: str, ids: dict[str, str]) -> str:
-    """Markdown that leads from the comparison to its runs within MLflow's UI."""
-    lines = [f"- [{name}](#/experiments/{experiment_id}/runs/{i})" for name, i in ids.items()]
-    return "\n".join(["The runs of this comparison:", "", *lines])
 
 
 def is_whole(run: MlflowRun) -> bool:
@@ -92,7 +86,7 @@ def unfinished(store: Store) -> list[MlflowRun]:
 def log_run(
     store: Store, content: Content, tags: dict[str, str], begun: Sequence[MlflowRun]
 ) -> str:
-    """Write one run unless it is there whole, and give its id."""
+    """Log one run unless it is there whole, and give its id."""
     whole = finished(store, content)
     begun = [run for run in begun if run.info.run_name == content.name]
     streamed = None if whole else next((r for r in begun if agrees(store, r, content)), None)
@@ -108,20 +102,16 @@ def log_run(
         run_id = streamed.info.run_id
         store.client.update_run(run_id, status="RUNNING")
     else:
-        run_id = create(store, content.name, tags)
+        made = store.client.create_run(store.experiment_id, run_name=content.name, tags=tags)
+        run_id = made.info.run_id  # it is RUNNING until all of it is there
     fill(store, run_id, content, tags, logged_points(store, streamed) if streamed else {})
     store.client.set_terminated(run_id, "FAILED" if "failed" in content.tags else "FINISHED")
     print(f"logged {content.name} to MLflow as {run_id}", file=sys.stderr)
-    # Another writer may have published the same results meanwhile: who finished first stays.
+    # Another writer may have logged the same results meanwhile: the run finished first stays.
     first, *later = finished(store, content)
     for run in later:
         discard(store, run.info.run_id)
     return first.info.run_id
-
-
-def create(store: Store, name: str, tags: dict[str, str]) -> str:
-    """Make a run and give its id; it is `RUNNING` until someone says that it is whole."""
-    return store.client.create_run(store.experiment_id, run_name=name, tags=tags).info.run_id
 
 
 def finished(store: Store, content: Content) -> list[MlflowRun]:
@@ -138,7 +128,11 @@ def fill(
     tags: dict[str, str],
     there: dict[tuple[str, int], float],
 ) -> None:
-    """Write all that the content has and the run has not."""
+    """Log all that the content has and the run has not.
+
+    Args:
+        there: value by metric and step of what is logged already.
+    """
     client = store.client
     client.log_batch(
         run_id,
@@ -150,7 +144,7 @@ def fill(
         client.log_inputs(run_id, [DatasetInput(content.data, [context])])
     for path, folder in content.artifacts.items():
         client.log_artifact(run_id, str(path), folder or None)
-    log_figures(store, run_id, content)
+    log_refreshed(store, run_id, content)
     model = {"digest": content.digest}
     model_id = logged_model(store, run_id, content.weights, model) if content.weights else None
     log_points(
@@ -172,23 +166,23 @@ def log_points(
         store.client.log_batch(run_id, metrics=points[start : start + BATCH])
 
 
-def log_figures(store: Store, run_id: str, content: Content) -> None:
-    """Log the figures, and then say which they are."""
-    for path, folder in content.figures.items():
+def log_refreshed(store: Store, run_id: str, content: Content) -> None:
+    """Log the artifacts that may be replaced, and then a tag with their digest."""
+    for path, folder in content.refreshed.items():
         store.client.log_artifact(run_id, str(path), folder or None)
-    store.client.set_tag(run_id, "figures_digest", digest(map(sha256, content.figures)))
+    store.client.set_tag(run_id, "refreshed_digest", digest(map(sha256, content.refreshed)))
 
 
 def refresh(store: Store, run: MlflowRun, content: Content, tags: dict[str, str]) -> None:
-    """Bring what may change about a whole run up to date: its figures and the report it is in."""
-    if run.data.tags.get("figures_digest") != digest(map(sha256, content.figures)):
-        log_figures(store, run.info.run_id, content)
+    """Replace the figures or the report of a whole run, if they changed, and its report version."""
+    if run.data.tags.get("refreshed_digest") != digest(map(sha256, content.refreshed)):
+        log_refreshed(store, run.info.run_id, content)
     if run.data.tags.get("report_version") != tags["report_version"]:
         store.client.set_tag(run.info.run_id, "report_version", tags["report_version"])
 
 
 def logged_points(store: Store, run: MlflowRun) -> dict[tuple[str, int], float]:
-    """Value by metric and step of what is logged, the machine's metrics aside."""
+    """Value by metric and step of what is logged, without the system metrics."""
     names = [name for name in run.data.metrics if not name.startswith("system/")]
     history = (store.client.get_metric_history(run.info.run_id, name) for name in names)
     return {(point.key, point.step): point.value for points in history for point in points}

@@ -66,10 +66,10 @@ def logged_model(store: Store, run_id: str, path: Path, tags: dict[str, str]) ->
             return found.model_id
         store.client.delete_logged_model(found.model_id)
 
-    model, note = weights.load(path)
+    model, metadata = weights.load(path)
     made = store.client.create_logged_model(
         store.experiment_id,
-        name=f"{note['run']['model']}-z{note['run']['latent_dim']}-s{note['run']['seed']}",
+        name=f"{metadata['run']['model']}-z{metadata['run']['latent_dim']}-s{metadata['run']['seed']}",
         source_run_id=run_id,
         tags=tags,
     )

@@ -1,7 +1,4 @@
-"""The names that a run has in MLflow and the digests by which it is known.
-
-What streams while a run is trained imports this, so it imports neither MLflow nor PyTorch.
-"""
+"""The names that a run has in MLflow and the digests by which it is known."""
 
 import hashlib
 import json
@@ -9,8 +6,10 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import uuid4
+
+from mlflow.entities import Metric
 
 from vaepipe.figures import COLOURS
 from vaepipe.results import Results, Run
@@ -18,23 +17,14 @@ from vaepipe.results import Results, Run
 DIGITS = 32  # hexadecimal digits of a digest; MLflow takes no more than 36 for a data set's
 
 
-class Point(NamedTuple):
-    """One value of a metric: at which step, and when in milliseconds since 1970."""
-
-    key: str
-    value: float
-    timestamp: int
-    step: int
-
-
 def digest(parts: Iterable[str]) -> str:
     """One digest over texts, in their order."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:DIGITS]
 
 
-def training_digest(note: Mapping[str, Any]) -> str:
+def training_digest(metadata: Mapping[str, Any]) -> str:
     """What is known of a run before it is trained: its cell, its settings and its data."""
-    return digest([json.dumps({k: note[k] for k in ("run", "train", "data")}, sort_keys=True)])
+    return digest([json.dumps({k: metadata[k] for k in ("run", "train", "data")}, sort_keys=True)])
 
 
 def data_digest(manifest: Mapping[str, Any]) -> str:
@@ -58,11 +48,11 @@ def run_params(run: Run, train: Mapping[str, Any]) -> dict[str, str]:
     return {k: str(v) for k, v in (vars(run) | settings).items()}
 
 
-def history_points(rows: Iterable[Mapping[str, float]]) -> list[Point]:
-    """A point per epoch and column: `train_loss` of epoch 3 is `train/loss` at step 3."""
+def history_points(rows: Iterable[Mapping[str, float]]) -> list[Metric]:
+    """A value per epoch and column: `train_loss` of epoch 3 is `train/loss` at step 3."""
     now = int(time.time() * 1000)
     return [
-        Point(slashed(name), float(value), now, int(row["epoch"]))
+        Metric(slashed(name), float(value), now, int(row["epoch"]))
         for row in rows
         for name, value in row.items()
         if name != "epoch"
@@ -79,7 +69,7 @@ def slashed(column: str) -> str:
 
 
 def writer(results: Results) -> str:
-    """A random name of this results folder, by which it knows what it began in a store."""
+    """A random name of this results folder: `track` completes or deletes only its own runs."""
     path = results.folder / "mlflow.writer"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ def _load_pyfunc(path: str) -> "Served":
 
 
 class Served:
-    """A model that reconstructs images or draws new ones."""
+    """A model that reconstructs images or samples new ones."""
 
     def __init__(self, model: nn.Module):
         self.model = model
@@ -52,8 +52,9 @@ class Served:
         elif params["task"] != "sample":
             raise ValueError(f"task is {params['task']!r}, allowed is one of {', '.join(TASKS)}")
         elif not self.model.variational:
-            raise ValueError("an AE has no prior to draw samples from; its task is reconstruct")
+            raise ValueError("an AE has no prior to sample from; its task is reconstruct")
         else:
-            draw = torch.Generator().manual_seed(int(params["seed"]))
-            z = torch.randn(len(x), self.model.architecture.latent_dim, generator=draw)
+            rng = torch.Generator().manual_seed(int(params["seed"]))
+            noise = torch.randn(len(x), self.model.architecture.latent_dim, generator=rng)
+            z = self.model.prior.from_normal(noise)
         return self.model.decode(z, labels).sigmoid().numpy()

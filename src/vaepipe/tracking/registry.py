@@ -30,24 +30,24 @@ def register(store: Store, run: Run, run_id: str, results: Results) -> None:
     version is compared once, so that an alias which people moved by hand stays where it is.
     """
     path, client = results.model(run), store.client
-    note = weights.read_metadata(path)
-    if failed(note):
+    metadata = weights.read_metadata(path)
+    if failed(metadata):
         return
-    name, sha = registered_name(note), weights_digest(path)
+    name, sha = registered_name(metadata), weights_digest(path)
     found = client.search_model_versions(f"name = '{name}' and tags.weights_digest = '{sha}'")
     if any(version.tags.get("compared") for version in found):
         return
     if found:
         version = found[0]
     else:
-        _registered(client, name, note)
+        _registered(client, name, metadata)
         [model] = models_of(store, run_id)
         tags = {
             "weights_digest": sha,
             "validation_loss": repr(validation_loss(results.history(run))),
             "latent_dim": str(run.latent_dim),
             "seed": str(run.seed),
-            "data_digest": data_digest(note["data"]),
+            "data_digest": data_digest(metadata["data"]),
         }
         version = client.create_model_version(
             name, f"models:/{model.model_id}", run_id, tags=tags, model_id=model.model_id
@@ -64,10 +64,10 @@ def validation_loss(history: Path) -> float:
     return history_rows(history)[-1].get("validation_loss", math.inf)
 
 
-def registered_name(note: dict[str, Any]) -> str:
+def registered_name(metadata: dict[str, Any]) -> str:
     """`vaepipe-vae`; with the data set and `grey` where validation losses are of another kind."""
-    data, pixels = note["data"]["data_set"], note["train"]["binarize"]
-    parts = ["vaepipe", note["run"]["model"]]
+    data, pixels = metadata["data"]["data_set"], metadata["train"]["binarize"]
+    parts = ["vaepipe", metadata["run"]["model"]]
     parts += [data] * (data != "mnist") + ["grey"] * (pixels == "none")
     return "-".join(parts)
 
@@ -82,8 +82,8 @@ def weights_digest(path: Path) -> str:
     return whole.hexdigest()[:DIGITS]
 
 
-def _registered(client: MlflowClient, name: str, note: dict[str, Any]) -> None:
-    model, data = note["run"]["model"].upper(), note["data"]["data_set"]
+def _registered(client: MlflowClient, name: str, metadata: dict[str, Any]) -> None:
+    model, data = metadata["run"]["model"].upper(), metadata["data"]["data_set"]
     description = (
         f"{model} trained on {data} by vaepipe. `champion` has the lowest validation loss of all,"
         " `champion-z20` of those with 20 latents."

@@ -1,5 +1,4 @@
-"""The store: where it is, and opening it so that several first writers don't get in each other's
-way."""
+"""The store: where it is, and how it is opened, also by several processes at once."""
 
 import fcntl
 import logging
@@ -20,8 +19,9 @@ from vaepipe.tracking.names import writer
 from vaepipe.tracking.secrets import redacted, without_secrets
 
 logging.getLogger("alembic").setLevel(logging.WARNING)
+logging.getLogger("urllib3").setLevel(logging.ERROR)  # no line for each attempt
 
-# Faults of these are faults of the store; any other is one of this program.
+# An exception of these packages means that the store failed; any other is a fault of this program.
 LIBRARIES = {
     "mlflow",
     "sqlalchemy",
@@ -33,6 +33,7 @@ LIBRARIES = {
     "boto3",
     "botocore",
 }
+BATCH = 1000  # metrics that MLflow takes in one call
 SCHEMA_LOCK = 0x76616570697065  # "vaepipe": PostgreSQL's advisory locks are numbers
 
 
@@ -53,8 +54,10 @@ def store_uri(results: Results) -> str:
 
 
 @contextmanager
-def usable(uri: str) -> Iterator[None]:
-    """Turn a fault of the store into one `UserError` without secrets; results are not touched."""
+def usable(
+    uri: str, advice: str = "All results are kept; run the track stage again later"
+) -> Iterator[None]:
+    """Turn an error of the store into one `UserError` without secrets, which ends with `advice`."""
     try:
         yield
     except Exception as error:
@@ -64,8 +67,7 @@ def usable(uri: str) -> Iterator[None]:
         if "error code 401" in reason:
             reason = "it refuses the user MLFLOW_TRACKING_USERNAME with MLFLOW_TRACKING_PASSWORD"
         raise UserError(
-            f"MLflow's store {without_secrets(uri)} can't be used: {reason}."
-            " All results are kept; run the track stage again later"
+            f"MLflow's store {without_secrets(uri)} can't be used: {reason}. {advice}"
         ) from None  # the cause's text may hold the password
 
 

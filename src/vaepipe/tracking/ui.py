@@ -1,6 +1,5 @@
 """MLflow's UI on the loopback address, and the links that show this project's comparison."""
 
-import json
 import os
 import signal
 import socket
@@ -11,33 +10,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 from urllib.error import URLError
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
-import vaepipe.tracking  # noqa: F401  (sets what mlflow reads when it starts)
+import vaepipe.tracking  # noqa: F401  (sets what MLflow reads when it starts)
 from vaepipe.core.errors import UserError
 from vaepipe.core.files import read_json
 from vaepipe.results import Results
+from vaepipe.tracking.links import links
 from vaepipe.tracking.secrets import without_secrets
 
 HOST = "127.0.0.1"
 START = 90  # seconds that the server may take to answer
-
-
-def links(base: str, tracked: dict) -> dict[str, str]:
-    """Where the UI shows what `track` published, by what is seen there."""
-    experiment, runs = tracked["experiment_id"], list(tracked["runs"].values())
-    # MLflow's UI opens on a page for chat models unless it is told otherwise.
-    mode = "workflowType=machine_learning"
-    view = f"{base}/#/experiments/{experiment}/runs"
-    compared = f"runs={quote(json.dumps(runs))}&experiments={quote(json.dumps([experiment]))}"
-    return {
-        "runs": f"{view}?{mode}",
-        "charts": f"{view}?{mode}&compareRunsMode=CHART",
-        "compare": f"{base}/#/compare-runs?{compared}&{mode}",
-        "report": f"{view}/{tracked['comparison']}/artifacts/report.html?{mode}",
-        "models": f"{base}/#/models",
-    }
 
 
 @contextmanager
@@ -64,7 +48,7 @@ def serving(uri: str, port: int) -> Iterator[str]:
     }
     child = Popen([sys.executable, *words], env=environment, start_new_session=True)
     try:
-        wait(child, base, uri)
+        wait_for_answer(child, base, uri)
         yield base
     finally:
         with suppress(ProcessLookupError):
@@ -76,7 +60,7 @@ def serving(uri: str, port: int) -> Iterator[str]:
             child.wait()
 
 
-def wait(child: Popen, base: str, uri: str) -> None:
+def wait_for_answer(child: Popen, base: str, uri: str) -> None:
     """Wait until the server answers."""
     deadline = time.monotonic() + START
     while time.monotonic() < deadline and child.poll() is None:
@@ -89,33 +73,33 @@ def wait(child: Popen, base: str, uri: str) -> None:
 def show(uri: str, results: Results, port: int) -> None:
     """Print the links, and serve the UI until this process is ended.
 
-    A store that is itself a server is not served once more.
+    Where the store is a server, its links are printed and nothing is started.
 
     Raises:
-        UserError: nothing was published to this store, or the server does not start.
+        UserError: nothing was logged to this store, or the server does not start.
     """
-    path = results.folder / "mlflow.json"
-    tracked = read_json(path) if path.exists() else {}
-    if tracked.get("tracking_uri") != without_secrets(uri):
+    path = results.mlflow_runs
+    logged = read_json(path) if path.exists() else {}
+    if logged.get("tracking_uri") != without_secrets(uri):
         raise UserError(
             f"{path} names no runs in the store {without_secrets(uri)}:"
-            " run `make track` to publish the results there"
+            " run `make track` to log the results there"
         )
     if uri.startswith(("http://", "https://")):
         address = urlsplit(uri)
         host = address.netloc.rpartition("@")[2]
-        announce(links(f"{address.scheme}://{host}{address.path.rstrip('/')}", tracked))
+        print_links(links(f"{address.scheme}://{host}{address.path.rstrip('/')}", logged))
         return
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
-        raise UserError(f"{uri} is not there: run `make track` to publish the results again")
+        raise UserError(f"{uri} is not there: run `make track` to log the results again")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with suppress(KeyboardInterrupt), serving(uri, port) as base:
-        announce(links(base, tracked))
+        print_links(links(base, logged))
         print("Ctrl-C ends it.", flush=True)
         signal.pause()
 
 
-def announce(places: dict[str, str]) -> None:
+def print_links(named: dict[str, str]) -> None:
     """Print each link with its name."""
-    for name, link in places.items():
+    for name, link in named.items():
         print(f"{name:8} {link}", flush=True)

@@ -1,8 +1,8 @@
 """Metrics to MLflow's server while training runs.
 
-The talking is done by a process of its own at low priority (`vaepipe.tracking.stream`), because a
-server may be slow or away. Between the two is a pipe, which is a bounded queue: when it is full,
-rows are dropped, and `track` fills them in.
+A process of its own at low priority (`vaepipe.tracking.stream`) sends them, because a server may be
+slow or away and because importing MLflow takes as long as an epoch. Between the two is a pipe,
+which is a bounded queue: when it is full, rows are dropped, and `track` logs them later.
 """
 
 import json
@@ -32,7 +32,9 @@ def streaming(results: Results, about: Mapping[str, Any]) -> Iterator[Callable[[
         return
     start = time.monotonic()
     command = [sys.executable, "-m", "vaepipe.tracking.stream", str(results.folder)]
-    child = Popen(command, stdin=PIPE, bufsize=0)
+    # In a session of its own, Ctrl-C ends the training alone; the process ends when the pipe does.
+    child = Popen(command, stdin=PIPE, bufsize=0, start_new_session=True)
+    os.setpriority(os.PRIO_PROCESS, child.pid, 10)
     pipe = child.stdin.fileno()
     os.write(pipe, _line(about))  # the pipe is empty and takes more than this
     os.set_blocking(pipe, False)

@@ -1,4 +1,4 @@
-"""Results as the stages leave them, made without training, and a look at what MLflow has."""
+"""A look at what MLflow has, and logging that is killed."""
 
 import multiprocessing
 import os
@@ -8,117 +8,36 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import matplotlib.image
-import numpy as np
-import pandas as pd
 import pytest
-import torch
 from mlflow import MlflowClient
-from vaepipe.tracking.publish import track
 
-from vaepipe.core.files import read_json, write_json, write_text
-from vaepipe.evaluation.tables import comparison_table, metrics_table
+from vaepipe.core.files import read_json
 from vaepipe.figures import NAMES
-from vaepipe.models import Architecture, build, weights
 from vaepipe.params import Matrix
 from vaepipe.results import Results, Run, runs_of
+from vaepipe.tracking.log_runs import log_runs
 
 ALL = Matrix(("ae", "vae", "cvae"), (3,), (0,))
 ONE = Matrix(("vae",), (3,), (0,))
-MANIFEST = {
-    "data_set": "mnist",
-    "files": {"train-images-idx3-ubyte": {"sha256": "ab" * 32, "bytes": 784, "shape": [1, 28, 28]}},
-}
-TRAIN = {"hidden": [16], "activation": "silu", "binarize": "dynamic", "epochs": 3}
-PROTOCOL = {
-    "data_set": "mnist",
-    "split": "test",
-    "binarize": "dynamic",
-    "importance_samples": 5,
-    "evaluation_seed": 0,
-}
 
-
-def about(run: Run) -> dict:
-    """What the weights file says of the run."""
-    return {"run": vars(run), "train": TRAIN, "data": MANIFEST}
-
-
-def history(run: Run, epochs: int = 3, shift: float = 0.0) -> list[dict[str, float]]:
-    """Losses with all their digits, so that a value that lost some is noticed."""
-    draw = np.random.default_rng(run.seed + 10 * run.latent_dim)
-    return [
-        {
-            "epoch": epoch,
-            "learning_rate": 0.005 / 3**epoch,
-            "train_loss": 200 / epoch + shift + draw.random(),
-            "validation_loss": 210 / epoch + shift + draw.random(),
-        }
-        for epoch in range(1, epochs + 1)
-    ]
-
-
-def write_run(run: Run, results: Results, shift: float = 0.0, test_shift: float = 0.0) -> None:
-    """The files of one run; another `shift` gives other weights and losses."""
-    a = Architecture(run.model, run.latent_dim, tuple(TRAIN["hidden"]), TRAIN["activation"])
-    chance = torch.Generator().manual_seed(run.seed + round(1000 * shift))
-    weights.save(results.model(run), build(a, chance), about(run))
-    table = pd.DataFrame(history(run, shift=shift))
-    write_text(results.history(run), table.to_csv(index=False))
-    names = ["reconstruction_cross_entropy"] + ["neg_elbo", "nll"] * (run.model != "ae")
-    metrics = dict.fromkeys(names, 100 / 3 + shift + test_shift)
-    metrics |= {f"{name}_sem": 1 / 7 for name in names}
-    write_json(
-        results.metrics(run),
-        vars(run) | {"metrics": metrics, "protocol": PROTOCOL, "failed": None},
-    )
-    draw(results.figure(run.name), shift)
-
-
-def draw(path: Path, shift: float) -> None:
-    """A tiny figure."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    matplotlib.image.imsave(path, np.full((8, 8), shift), vmin=0, vmax=100)
-
-
-def write_results(folder: Path, matrix: Matrix, shift: float = 0.0) -> Results:
-    """The files of all runs, and the tables, figures and report over them."""
-    results = Results(folder)
-    for run in runs_of(matrix):
-        write_run(run, results, shift)
-    write_tables(results, matrix, shift)
-    write_text(folder / "report.html", "<!doctype html><title>A report</title><h1>A report</h1>")
-    return results
-
-
-def write_tables(results: Results, matrix: Matrix, shift: float = 0.0) -> None:
-    table = metrics_table(read_json(results.metrics(run)) for run in runs_of(matrix))
-    write_text(results.metrics_table, table.to_csv(index=False))
-    write_text(results.comparison_table, comparison_table(table).to_csv(index=False))
-    write_text(results.differences_table, "metric,first,second,mean\n")
-    write_json(results.protocol, PROTOCOL)
-    for name in NAMES:
-        draw(results.figure(name), shift)
-
-
-# A server that has imported everything and forks: what is killed is publishing, not an import.
+# A server that has imported everything and forks: what is killed is logging, not an import.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["published"])
+PROCESSES.set_forkserver_preload(["logged"])
 
 
-def start_publishing(
+def start_logging(
     folder: Path, matrix: Matrix, **environment: str
 ) -> multiprocessing.process.BaseProcess:
-    """Publish the results of a folder in a process of its own."""
-    process = PROCESSES.Process(target=_publish, args=(folder, matrix, environment), daemon=True)
+    """Log the results of a folder in a process of its own."""
+    process = PROCESSES.Process(target=_log, args=(folder, matrix, environment), daemon=True)
     process.start()
     return process
 
 
-def _publish(folder: Path, matrix: Matrix, environment: dict[str, str]) -> None:
+def _log(folder: Path, matrix: Matrix, environment: dict[str, str]) -> None:
     os.environ |= environment
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115
-    track(matrix, "vaepipe", Results(folder))
+    log_runs(matrix, "vaepipe", Results(folder))
 
 
 class Killed(BaseException):
@@ -147,7 +66,7 @@ def writes(killed_at: int = -1) -> Iterator[list[str]]:
 
 
 class Seen:
-    """All that a store has to show."""
+    """All that a store holds of an experiment."""
 
     def __init__(self, uri: str, experiment: str = "vaepipe"):
         self.client = MlflowClient(uri, registry_uri=uri)
@@ -168,7 +87,7 @@ class Seen:
     def points(self, name: str) -> dict[tuple[str, int], float]:
         """Every logged point of a run by metric and step; none may be there twice.
 
-        The machine's metrics are left out.
+        System metrics are left out.
         """
         run = self.run(name)
         names = [m for m in run.data.metrics if not m.startswith("system/")]
@@ -207,9 +126,11 @@ def assert_whole(results: Results, matrix: Matrix, seen: Seen) -> None:
         assert seen.files(run.name, "figures") == {f"{run.name}.png"}
         assert seen.files(run.name) == {f"{run.name}.csv", f"{run.name}.json", "figures"}
     assert seen.files("comparison", "figures") == {f"{name}.png" for name in NAMES}
-    assert seen.files("comparison") >= {
+    assert seen.files("comparison") == {
         "metrics.csv",
         "comparison.csv",
         "differences.csv",
         "protocol.json",
+        "report.html",
+        "figures",
     }

@@ -22,6 +22,7 @@ from vaepipe.core.files import read_yaml
 from vaepipe.core.rng import generator, normal
 from vaepipe.evaluation import latents, likelihood, statistics, tables
 from vaepipe.models import Architecture, build, objectives
+from vaepipe.models.prior import FlowPrior, NormalPrior
 
 EVALUATE = params.check(read_yaml(ROOT / "params.yaml")).evaluate
 
@@ -70,6 +71,7 @@ class LinearGaussian:
 
     variational = True
     sd = 0.7
+    prior = NormalPrior()
 
     def __init__(self, classes: int = 1):
         self.conditional = classes > 1
@@ -185,7 +187,8 @@ def objective_and_gradient_by_finite_differences() -> None:
         shape = Architecture(name, 2, (3,), "tanh", pixels=6, classes=2)
         model = build(shape, generator(0, "initialisation")).double()
         terms = model.terms(x, labels, normal((4, samples, 2), generator(0, "latent")).double())
-        loss = sum(terms.values()).mean()
+        loss = sum(term.flatten(1).sum(1) if term.dim() > 1 else term for term in terms.values())
+        loss = loss.mean()
         assert torch.isclose(loss, _objective(model, samples))
         loss.backward()
         for weight in model.parameters():
@@ -272,7 +275,61 @@ def interval_by_scipy() -> None:
     )
 
 
+def _flow(latent_dim: int, seed: int = 0) -> FlowPrior:
+    """A flow that is not the identity, as it is before training."""
+    flow = FlowPrior(latent_dim, "tanh", generator(seed, "initialisation")).double()
+    for number, net in enumerate(flow.nets):
+        with torch.no_grad():
+            net[-1].weight.copy_(0.2 * rand(*net[-1].weight.shape, seed=number))
+            net[-1].bias.copy_(0.2 * rand(*net[-1].bias.shape, seed=number + 100))
+    return flow
+
+
+@torch.no_grad()
+def flow_density_integrates_to_one() -> None:
+    """Over a grid that holds nearly all of it."""
+    axis = torch.linspace(-40, 40, 801).double()
+    grid = torch.cartesian_prod(axis, axis)
+    cell = (axis[1] - axis[0]) ** 2
+    assert abs(_flow(2).log_density(grid).exp().sum() * cell - 1) < 1e-3
+
+
+def flow_density_by_jacobian() -> None:
+    """With an odd number of latents, whose halves differ, and with an even one."""
+    for latent_dim in (4, 5):
+        flow = _flow(latent_dim)
+        for z in rand(3, latent_dim):
+            jacobian = torch.autograd.functional.jacobian(flow.to_normal, z)
+            zero = torch.zeros(latent_dim).double()
+            expected = posterior(zero, zero).log_prob(flow.to_normal(z))
+            assert torch.isclose(flow.log_density(z), expected + torch.linalg.slogdet(jacobian)[1])
+
+
+@torch.no_grad()
+def flow_inverse() -> None:
+    for latent_dim in (2, 4, 5):
+        flow, z = _flow(latent_dim), rand(50, latent_dim)
+        assert not torch.allclose(flow.to_normal(z), z)
+        assert torch.allclose(flow.from_normal(flow.to_normal(z)), z)
+
+
+@torch.no_grad()
+def rate_under_a_flow() -> None:
+    """E[log q(z|x) - log p(z)] is the same with the entropy of q in closed form or sampled."""
+    shape = Architecture("vae", 3, (4,), "tanh", prior="flow", pixels=6)
+    model = build(shape, generator(0, "initialisation")).double()
+    model.prior = _flow(3)
+    mean, log_var = rand(1, 3).expand(40_000, -1), rand(1, 3, seed=1).expand(40_000, -1)
+    z = mean + (0.5 * log_var).exp() * rand(40_000, 3, seed=2)
+    sampled = posterior(mean, log_var).log_prob(z) - model.prior.log_density(z)
+    within(sampled - model.rate(mean, log_var, z), 0)
+
+
 CHECKS = [
+    flow_density_integrates_to_one,
+    flow_density_by_jacobian,
+    flow_inverse,
+    rate_under_a_flow,
     kl_by_monte_carlo,
     bernoulli_by_torch,
     densities_by_torch,

@@ -9,6 +9,7 @@ import pytest
 import exact
 from vaepipe.evaluation import latents, likelihood, statistics, tables
 from vaepipe.models import objectives
+from vaepipe.models.prior import FlowPrior
 from vaepipe.models.vae import VAE
 
 
@@ -32,11 +33,22 @@ def broken(function: FunctionType, old: str, new: str) -> FunctionType:
 ELBO, BOUND = exact.elbo_of_a_linear_gaussian, exact.bound_rises_to_log_px_of_a_linear_gaussian
 MARGINAL = exact.marginal_of_a_conditional_linear_gaussian
 OBJECTIVE = exact.objective_and_gradient_by_finite_differences
+FLOW = [exact.flow_density_integrates_to_one, exact.flow_density_by_jacobian]
 MUTANTS = [
-    (objectives, "gaussian_kl", "- log_var", "+ log_var", [exact.kl_by_monte_carlo, ELBO]),
-    (objectives, "gaussian_kl", "0.5 * ", "", [exact.kl_by_monte_carlo, ELBO, OBJECTIVE]),
-    (objectives, "gaussian_kl", ".sum(", ".mean(", [exact.kl_by_monte_carlo, ELBO, OBJECTIVE]),
-    (objectives, "gaussian_kl", "mean.square()", "mean.detach().square()", [OBJECTIVE]),
+    (FlowPrior, "_flow", "log_det - log_scale", "log_det + log_scale", FLOW),
+    (FlowPrior, "_flow", "(-log_scale).exp()", "log_scale.exp()", [exact.flow_inverse, *FLOW]),
+    (FlowPrior, "from_normal", "+ shift", "- shift", [exact.flow_inverse]),
+    (
+        objectives,
+        "gaussian_negative_entropy",
+        "log_var + 1",
+        "log_var - 1",
+        [exact.rate_under_a_flow],
+    ),
+    (objectives, "kl_per_latent", "- log_var", "+ log_var", [exact.kl_by_monte_carlo, ELBO]),
+    (objectives, "kl_per_latent", "0.5 * ", "", [exact.kl_by_monte_carlo, ELBO, OBJECTIVE]),
+    (objectives, "gaussian_kl", ".sum(", ".mean(", [exact.kl_by_monte_carlo, ELBO]),
+    (objectives, "kl_per_latent", "mean.square()", "mean.detach().square()", [OBJECTIVE]),
     (
         objectives,
         "bernoulli_log_likelihood",
@@ -70,7 +82,7 @@ MUTANTS = [
     (objectives, "standard_normal_log_density", "-0.5", "0.5", [exact.densities_by_torch, BOUND]),
     (objectives, "standard_normal_log_density", "2 * ", "", [exact.densities_by_torch, BOUND]),
     (objectives, "standard_normal_log_density", ".sum(", ".mean(", [BOUND, MARGINAL]),
-    (objectives, "log_importance_weights", "+ stand", "- stand", [BOUND, OBJECTIVE]),
+    (objectives, "log_importance_weights", "+ log_pz", "- log_pz", [BOUND, OBJECTIVE]),
     (objectives, "log_importance_weights", "- gauss", "+ gauss", [BOUND, OBJECTIVE]),
     (objectives, "importance_weighted_bound", "- math", "+ math", [BOUND, OBJECTIVE]),
     (objectives, "importance_weighted_bound", ".logsumexp(-1)", ".sum(-1)", [BOUND, OBJECTIVE]),

@@ -10,13 +10,33 @@ from vaepipe.models import MODELS, Architecture, build, weights
 N = 7
 
 
-def built(name: str, latent_dim: int = 3, seed: int = 0, hidden=(16, 8)):
-    return build(Architecture(name, latent_dim, hidden, "silu"), generator(seed, "initialisation"))
+# Networks and priors that every model is tested with.
+KINDS = {
+    "mlp": {},
+    "conv": {"network": "conv", "channels": (2, 4)},
+    "one conv": {"network": "conv", "channels": (3,)},
+    "flow": {"prior": "flow"},
+}
+
+
+def built(name: str, latent_dim: int = 3, seed: int = 0, hidden=(16, 8), **kind):
+    architecture = Architecture(name, latent_dim, hidden, "silu", **kind)
+    return build(architecture, generator(seed, "initialisation"))
 
 
 @pytest.fixture(params=MODELS)
-def model(request):
-    return built(request.param)
+def name(request):
+    return request.param
+
+
+@pytest.fixture(params=KINDS)
+def kind(request):
+    return KINDS[request.param]
+
+
+@pytest.fixture
+def model(name, kind):
+    return built(name, **kind)
 
 
 @pytest.fixture
@@ -31,12 +51,14 @@ def test_shapes(model, batch):
     assert codes.shape == (N, 3)
     assert model.decode(codes, labels).shape == (N, 784)
     terms = model.terms(x, labels, normal((N, 1, 3), generator(0, "latent")))
-    assert all(term.shape == (N,) for term in terms.values())
+    assert terms["distortion"].shape == (N,)
+    assert model.prior.from_normal(codes).shape == (N, 3)
     assert ("rate" in terms) == model.variational
     if model.variational:
         mean, log_var = model.posterior(x, labels)
         assert mean.shape == log_var.shape == (N, 3)
         assert torch.equal(mean, codes)
+        assert terms["rate"].shape == ((N, 3) if model.architecture.prior == "normal" else (N,))
 
 
 def test_only_conditional_models_look_at_the_label(model, batch):
@@ -61,13 +83,12 @@ def test_the_networks_are_matched():
     assert len(set(map(str, inner_shapes.values()))) == 1
 
 
-def test_initial_weights_come_from_the_seed_alone(model):
-    name = model.architecture.model
+def test_initial_weights_come_from_the_seed_alone(model, name, kind):
     torch.manual_seed(1)
-    same, other = built(name), built(name, seed=1)
-    weight = "decoder.0.weight"
-    assert torch.equal(model.state_dict()[weight], same.state_dict()[weight])
-    assert not torch.equal(model.state_dict()[weight], other.state_dict()[weight])
+    same, other = (built(name, seed=seed, **kind).state_dict() for seed in (0, 1))
+    for weight, value in model.state_dict().items():
+        assert torch.equal(value, same[weight])
+        assert value.count_nonzero() == 0 or not torch.equal(value, other[weight])
 
 
 def test_weights_come_back_from_disk(model, batch, tmp_path):

@@ -8,6 +8,7 @@ import torch
 
 from conftest import ROOT
 from vaepipe import params
+from vaepipe.core.errors import UserError
 from vaepipe.core.files import read_yaml
 from vaepipe.core.rng import generator
 from vaepipe.data.dataset import Images, as_input, binarized, training_images
@@ -244,3 +245,64 @@ def test_bfloat16_is_near_float32_and_is_not_it(images, tmp_path):
     assert all(p.dtype == torch.float32 for p in model.parameters())
     last, last_whole = history[-1]["validation_loss"], history_whole[-1]["validation_loss"]
     assert last == pytest.approx(last_whole, rel=0.01)
+
+
+def test_the_kl_weight_rises_to_beta():
+    settings = replace(SETTINGS, epochs=10, beta=2.0, kl_warmup=0.5)
+    found = [schedule.kl_weight(step, 20, settings) for step in range(200)]
+    assert found[:100] == pytest.approx([2 * (n + 1) / 100 for n in range(100)])
+    assert set(found[100:]) == {2.0}
+    assert schedule.kl_weight(0, 20, replace(settings, kl_warmup=0.0)) == 2.0
+
+
+@pytest.mark.parametrize("runs", [(), (2,)])
+def test_free_bits_keep_latents_that_are_below_from_being_pushed_down(runs):
+    rates = torch.tensor([0.1, 0.3]).expand(*runs, 5, 2) + torch.linspace(-0.1, 0.1, 5)[:, None]
+    per_image = 1 + len(runs)
+    weights = step.loss_weights("rate", rates, per_image, 0.5, 0.2)
+    assert weights.shape == rates.shape
+    assert (weights[..., 0] == 0).all()
+    assert torch.allclose(weights[..., 1], torch.tensor(0.5 / 5))
+    free = step.loss_weights("rate", rates, per_image, 0.5, 0.0)
+    assert torch.allclose(free, torch.tensor(0.5 / 5))
+    distortion = step.loss_weights("distortion", rates[..., 0], per_image, 0.5, 0.2)
+    assert torch.allclose(distortion, torch.tensor(1 / 5))
+
+
+def test_a_large_kl_weight_collapses_the_posterior_and_zero_does_not(images, tmp_path):
+    rates = {}
+    for beta in (0.0, 1.0, 50.0):
+        settings = replace(SETTINGS, beta=beta, learning_rate=0.003)
+        row = trained(Run("vae", 2, 0), images, tmp_path, settings)[1][-1]
+        rates[beta] = row["validation_rate"]
+        assert row["validation_loss"] == pytest.approx(
+            row["validation_distortion"] + row["validation_rate"]
+        )
+        of_latents = [row["validation_kl_1"], row["validation_kl_2"]]
+        assert sum(of_latents) == pytest.approx(row["validation_rate"])
+    assert rates[0.0] > 2 * rates[1.0] > 20 * rates[50.0]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"importance_samples": 5, "beta": 2.0}, "importance_samples"),
+        ({"importance_samples": 5, "kl_warmup": 0.1}, "importance_samples"),
+        ({"prior": "flow", "free_bits": 0.1}, "free_bits 0"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(images, tmp_path, changed, said):
+    with pytest.raises(UserError, match=said):
+        trained(Run("vae", 2, 0), images, tmp_path, replace(SETTINGS, **changed))
+
+
+@pytest.mark.parametrize("changed", [{"network": "conv", "channels": (4, 8)}, {"prior": "flow"}])
+def test_networks_and_priors_learn_and_resume(images, tmp_path, changed):
+    run, settings = Run("cvae", 2, 0), replace(SETTINGS, **changed)
+    whole, history = trained(run, images, tmp_path / "whole", settings)
+    assert history[-1]["validation_loss"] < history[0]["validation_loss"]
+    with pytest.raises(Killed):
+        trained(run, images, tmp_path / "parts", settings, on_epoch=kill)
+    resumed, again = trained(run, images, tmp_path / "parts", settings)
+    assert again == history
+    assert same(whole, resumed)

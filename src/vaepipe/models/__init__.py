@@ -8,7 +8,8 @@ an ELBO), and offers
 - `decode(z, labels)`: logits of the pixels, `[n, pixels]`,
 - `prior`: p(z), see `vaepipe.models.prior`; an AE's samples are made from N(0, I),
 - `terms(x, labels, noise)`: what is minimised, by name, `[n]` or by latent `[n, latent_dim]`, in
-  nats per image; their sum is the loss. The noise, N(0, 1) of `[n, samples, latent_dim]`, is drawn by the caller,
+  nats per image; their sum is the loss. The noise, N(0, 1) of `[n, samples, latent_dim]`, is drawn
+  by the caller,
 - if it is variational, `posterior(x, labels)`: mean and log-variance of q(z|x), and
   `log_likelihood(x, z, labels)`: log p(x|z) for several z per image.
 

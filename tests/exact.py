@@ -106,7 +106,9 @@ class LinearGaussian:
 def likelihoods(model: object, n: int, samples: int, seed: int = 0, chunk: int = 20_000) -> dict:
     """The likelihood metrics of n images drawn from the model itself."""
     settings = replace(EVALUATE, importance_samples=samples, chunk=chunk)
-    return likelihood.likelihood_metrics(model, *model.sample(n), settings, generator(seed, "latent"))
+    return likelihood.likelihood_metrics(
+        model, *model.sample(n), settings, generator(seed, "latent")
+    )
 
 
 def elbo_of_a_linear_gaussian() -> None:

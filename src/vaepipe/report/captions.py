@@ -20,7 +20,7 @@ from vaepipe.results import Run
 
 VARIETY_IMAGES = 1000  # samples and reconstructions whose variance is compared
 NEARLY_ALL = 95.0  # % of images; with fewer, whole cells of the grid show another digit
-LESS_VARIED = 0.8  # of the variance of reconstructions; below it, the caption says so
+LACKS_VARIETY = 0.5  # of the variance of reconstructions; below it, the caption says so
 
 Shares = Mapping[tuple[str, int], float]  # a number by model and latent size
 
@@ -133,15 +133,15 @@ def samples(varieties: Shares) -> str:
         "Pixel variance of 1,000 samples relative to that of reconstructed test images, first seed:"
         f" {'; '.join(parts)}."
     )
-    less = [
+    lacking = [
         f"{model.upper()} with {_latents(dim)}"
         for dim, models in _by_dim(varieties).items()
         for model, value in models.items()
-        if value < LESS_VARIED
+        if value < LACKS_VARIETY
     ]
-    if not less:
+    if not lacking:
         return text
-    return f"{text} Samples lack variety where it is well below 1: {_listed(less)}."
+    return f"{text} Well below 1 the samples lack variety: {_listed(lacking)}."
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -24,6 +24,7 @@ from vaepipe.evaluation.tables import (
 )
 from vaepipe.params import Matrix
 from vaepipe.results import Run, runs_of
+from vaepipe.versions.diff import moves
 
 PROTOCOL = {
     "data_set": "mnist",
@@ -185,6 +186,22 @@ def test_tables_say_how_their_numbers_were_measured(table):
     text = with_protocol(comparison_table(table), PROTOCOL).to_csv(index=False)
     row = pd.read_csv(io.StringIO(text)).iloc[0]
     assert {name: row[name] for name in PROTOCOL} == PROTOCOL
+
+
+def test_a_change_of_an_accuracy_of_a_conditional_models_codes_is_not_called_worse():
+    def version(offset):
+        names = ("knn_accuracy", "frechet_distance")
+        made = [
+            result(model, s, **dict.fromkeys(names, 50.0 + s + offset) | extra)
+            for model, extra in (("vae", {}), ("cvae", {"conditional_accuracy": 90.0}))
+            for s in range(3)
+        ]
+        return comparison_table(metrics_table(made))
+
+    rows = moves(version(20), version(0)).set_index(["model", "metric"])["verdict"]
+    assert rows["vae", "knn_accuracy"] == "worse"
+    assert rows["cvae", "knn_accuracy"] == "lower"
+    assert rows["cvae", "frechet_distance"] == "better"
 
 
 # The job

@@ -20,8 +20,7 @@ from conftest import ROOT
 from vaepipe import params
 from vaepipe.core.files import read_yaml
 from vaepipe.core.rng import generator, normal
-from vaepipe.evaluation import latents, statistics, tables
-from vaepipe.evaluation.likelihood import likelihood_metrics
+from vaepipe.evaluation import latents, likelihood, statistics, tables
 from vaepipe.models import Architecture, build, objectives
 
 EVALUATE = params.check(read_yaml(ROOT / "params.yaml")).evaluate
@@ -77,7 +76,7 @@ class LinearGaussian:
         self.architecture = Architecture("linear", 2, (), "relu", pixels=5, classes=classes)
         self.w, self.b = rand(5, 2), rand(classes, 5, seed=1)
 
-    def draw(self, n: int) -> tuple[Tensor, Tensor]:
+    def sample(self, n: int) -> tuple[Tensor, Tensor]:
         labels = torch.arange(n) % self.architecture.classes
         noise = rand(n, 7, seed=2)
         return self.b[labels] + noise[:, :2] @ self.w.T + self.sd * noise[:, 2:], labels
@@ -104,19 +103,21 @@ class LinearGaussian:
         return at_mean + (log_var.exp() @ self.w.square().sum(0)) / (2 * self.sd**2)
 
 
-def likelihood(model: object, n: int, samples: int, seed: int = 0, chunk: int = 20_000) -> dict:
+def likelihoods(model: object, n: int, samples: int, seed: int = 0, chunk: int = 20_000) -> dict:
     """The likelihood metrics of n images drawn from the model itself."""
     settings = replace(EVALUATE, importance_samples=samples, chunk=chunk)
-    return likelihood_metrics(model, *model.draw(n), settings, generator(seed, "latent"))
+    return likelihood.likelihood_metrics(
+        model, *model.sample(n), settings, generator(seed, "latent")
+    )
 
 
 def elbo_of_a_linear_gaussian() -> None:
     model = LinearGaussian()
-    x, labels = model.draw(3000)
+    x, labels = model.sample(3000)
     mean, log_var = model.posterior(x, labels)
     prior = posterior(torch.zeros_like(mean), torch.zeros_like(mean))
     rate = kl_divergence(posterior(mean, log_var), prior)
-    found = likelihood(model, 3000, samples=7, chunk=200)
+    found = likelihoods(model, 3000, samples=7, chunk=200)
     assert torch.allclose(found["rate"], rate)
     within(found["distortion"] - model.distortion(x, labels), 0)
     within(found["neg_elbo"] - model.distortion(x, labels) - rate, 0)
@@ -125,21 +126,21 @@ def elbo_of_a_linear_gaussian() -> None:
 
 def bound_rises_to_log_px_of_a_linear_gaussian() -> None:
     model = LinearGaussian()
-    exact = model.log_px(*model.draw(4000))
-    bounds = [-likelihood(model, 4000, samples=k)["nll"] for k in (1, 3, 9)]
+    exact = model.log_px(*model.sample(4000))
+    bounds = [-likelihoods(model, 4000, samples=k)["nll"] for k in (1, 3, 9)]
     for lower, higher in zip(bounds, [*bounds[1:], exact], strict=True):
         rise = higher - lower
         assert rise.mean() > 4 * rise.std() / len(rise) ** 0.5
-    tight = [-likelihood(model, 100, samples=500, seed=s)["nll"] for s in range(8)]
-    within(torch.stack(tight).mean(1), model.log_px(*model.draw(100)).mean())
+    tight = [-likelihoods(model, 100, samples=500, seed=s)["nll"] for s in range(8)]
+    within(torch.stack(tight).mean(1), model.log_px(*model.sample(100)).mean())
 
 
 def marginal_of_a_conditional_linear_gaussian() -> None:
     model = LinearGaussian(classes=3)
-    x, labels = model.draw(100)
+    x, labels = model.sample(100)
     each = torch.stack([model.log_px(x, torch.full((100,), y)) for y in range(3)])
     exact = each.logsumexp(0) + math.log(1 / 3)
-    found = [likelihood(model, 100, samples=500, seed=s) for s in range(8)]
+    found = [likelihoods(model, 100, samples=500, seed=s) for s in range(8)]
     within(torch.stack([-f["nll"].mean() for f in found]), model.log_px(x, labels).mean())
     within(torch.stack([-f["nll_marginal"].mean() for f in found]), exact.mean())
     assert (found[0]["nll_marginal"] <= found[0]["nll"] + math.log(3)).all()
@@ -154,8 +155,8 @@ def _objective(model: torch.nn.Module, samples: int) -> Tensor:
     noise = normal((4, samples, 2), generator(0, "latent")).double()
     z = mean[:, None] + (0.5 * log_var).exp()[:, None] * noise
     decoded = model.decode(z.flatten(0, 1), labels.repeat_interleave(samples))
-    likelihoods = Independent(Bernoulli(logits=decoded.view(4, samples, 6)), 1)
-    log_px, q = likelihoods.log_prob(x[:, None]), posterior(mean, log_var)
+    pixels = Independent(Bernoulli(logits=decoded.view(4, samples, 6)), 1)
+    log_px, q = pixels.log_prob(x[:, None]), posterior(mean, log_var)
     p = posterior(torch.zeros_like(mean), torch.zeros_like(mean))
     if samples == 1:
         return (kl_divergence(q, p) - log_px[:, 0]).mean()

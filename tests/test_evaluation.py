@@ -1,7 +1,6 @@
 """The estimators on a VAE trained on real images, and the rest of the evaluation."""
 
 import math
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +10,7 @@ from torch.nn.functional import logsigmoid
 
 import exact
 from conftest import ROOT
+from reports import made_classifier
 from vaepipe import params
 from vaepipe.core.errors import UserError
 from vaepipe.core.files import read_yaml
@@ -68,7 +68,7 @@ def small_vae(training_set, tmp_path_factory) -> torch.nn.Module:
 
 
 @pytest.fixture(scope="module")
-def judge(training_set) -> classifier.ImageClassifier:
+def trained_classifier(training_set) -> classifier.ImageClassifier:
     return classifier.train(training_set, SETTINGS.classify, CPU)
 
 
@@ -127,7 +127,7 @@ def test_quadrature_notices_what_is_broken(name, wrong, small_vae, test_set, mon
 @pytest.mark.parametrize("chunk", [1, 7, 100, 2000])
 def test_no_more_images_than_the_chunk_are_decoded_at_once(chunk):
     model, decoded = exact.LinearGaussian(), []
-    x, labels = model.draw(150)
+    x, labels = model.sample(150)
     inner = model.log_likelihood
 
     def counted(x, z, labels):
@@ -153,12 +153,13 @@ def test_the_label_is_worth_at_most_ln_10(test_set):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_metric_has_an_error_and_a_title(name, judge, test_set, training_set):
+def test_every_metric_has_an_error_and_a_title(name, trained_classifier, test_set, training_set):
     model = build(Architecture(name, 3, (16,), "silu"), generator(0, "initialisation"))
     settings = replace(
         SETTINGS.evaluate, importance_samples=4, training_images=300, generated_images=300
     )
-    arguments = (test_set.first(400), training_set.first(300), judge, "dynamic", settings, CPU)
+    images = test_set.first(400), training_set.first(300)
+    arguments = (*images, trained_classifier, "dynamic", settings, CPU)
     found = evaluate.evaluate(model, *arguments)
     names = {key for key in found if not key.endswith("_sem")}
     assert names <= set(METRICS)
@@ -184,16 +185,88 @@ def test_the_headline_is_of_metrics():
     assert set(HEADLINE) <= set(METRICS)
 
 
-# The classifier, and what it judges
+# The job
 
 
-def test_the_classifier_is_right_about_985_of_1000_and_cheap(judge, test_set, training_set):
-    found = classifier.evaluate(judge, test_set, 0, CPU)
+def test_the_protocol_says_all_that_a_number_depends_on():
+    settings = replace(SETTINGS.evaluate, importance_samples=7, seed=3, chunk=5, threads=2)
+    metadata = {"train": {"binarize": "none"}, "run": {}}
+    found = evaluate.protocol({"data_set": "kmnist", "files": {}}, metadata, 123, settings)
+    assert found == {
+        "data_set": "kmnist",
+        "split": "test",
+        "images": 123,
+        "binarize": "none",
+        "importance_samples": 7,
+        "evaluation_seed": 3,
+        "training_images": settings.training_images,
+        "generated_images": settings.generated_images,
+    }
+    other = replace(settings, chunk=6, threads=1, device="cpu", seeds_at_once="all")
+    assert evaluate.protocol({"data_set": "kmnist"}, metadata, 123, other) == found
+
+
+@pytest.fixture
+def files(tmp_path, mnist_folder, monkeypatch):
+    """Weights of two runs and a classifier, over a few of the images."""
+
+    def test_images(folder):
+        return dataset.test_images(folder).first(200)
+
+    monkeypatch.setattr(evaluate, "test_images", test_images)
+    model = build(Architecture("vae", 2, (8,), "silu"), generator(0, "initialisation"))
+    for seed, failed in ((0, {}), (1, {"failed": "loss is NaN in epoch 2"})):
+        run = {"model": "vae", "latent_dim": 2, "seed": seed}
+        metadata = {"run": run, "train": {"binarize": "dynamic"}} | failed
+        weights.save(tmp_path / f"s{seed}", model, metadata)
+    settings = replace(
+        SETTINGS.evaluate,
+        importance_samples=2,
+        training_images=100,
+        generated_images=100,
+        device="cpu",
+    )
+    return tmp_path, made_classifier(tmp_path / "classifier"), settings, mnist_folder
+
+
+def test_a_failed_run_has_no_metrics_and_says_why(files):
+    folder, *arguments = files
+    paths = [folder / "s0", folder / "s1"]
+    good, failed = evaluate.evaluate_files(paths, *arguments)
+    assert good["failed"] is None
+    assert {name for name in good["metrics"] if not name.endswith("_sem")} <= set(METRICS)
+    assert good["metrics"]["neg_elbo"] > 0
+    assert failed["metrics"] == {}
+    assert failed["failed"] == "loss is NaN in epoch 2"
+    assert (failed["model"], failed["latent_dim"], failed["seed"]) == ("vae", 2, 1)
+    assert good["protocol"] == failed["protocol"]
+    assert good["protocol"]["images"] == 200
+
+
+def test_each_run_is_measured_as_if_it_were_alone(files):
+    folder, *arguments = files
+    together = list(evaluate.evaluate_files([folder / "s1", folder / "s0"], *arguments))
+    assert list(evaluate.evaluate_files([folder / "s0"], *arguments)) == together[1:]
+
+
+def test_memory_that_is_short_names_the_setting_to_lower(files, monkeypatch):
+    folder, *arguments = files
+
+    def evaluate_too_much(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(evaluate, "evaluate", evaluate_too_much)
+    with pytest.raises(UserError, match=r"evaluate\.chunk"):
+        list(evaluate.evaluate_files([folder / "s0"], *arguments))
+
+
+# The classifier, and the quality of samples that it measures
+
+
+def test_the_classifier_is_right_about_985_of_1000(trained_classifier, test_set):
+    found = classifier.evaluate(trained_classifier, test_set, 0, CPU)
     assert found["test_accuracy"] >= 98.5
     assert 0 < found["frechet_floor"] < 5
-    start = time.process_time()
-    classifier.train(training_set.first(2000), SETTINGS.classify, CPU)
-    assert time.process_time() - start < 5
 
 
 def test_the_classifier_comes_from_its_seed_alone_and_back_from_disk(
@@ -221,7 +294,7 @@ def test_what_is_no_classifier_is_refused(tmp_path):
             classifier.load(path, CPU)
 
 
-def test_frechet_distance_and_control_tell_good_images_from_bad(judge, test_set):
+def test_frechet_distance_and_conditional_accuracy_rank_images(trained_classifier, test_set):
     """Real images in the place of the decoder's, sorted by digit, then shuffled, then noisy."""
     order = [torch.nonzero(test_set.labels == digit)[:, 0][:200] for digit in range(10)]
     index = torch.stack(order, 1).flatten()
@@ -237,7 +310,7 @@ def test_frechet_distance_and_control_tell_good_images_from_bad(judge, test_set)
                 return torch.logit(images, eps=1e-6)
 
         with torch.no_grad():
-            return sample_quality(Model(), judge, len(images), 0, CPU)
+            return sample_quality(Model(), trained_classifier, len(images), 0, CPU)
 
     good, shuffled, bad = found(real), found(real.roll(1, 0)), found(0.5 * real + 0.5 * noise)
     assert good["conditional_accuracy"] > 98
@@ -258,7 +331,7 @@ def test_generated_images_are_of_the_digits_in_turn():
 # The latent space
 
 
-def test_codes_that_hold_the_digit_are_told_apart():
+def test_codes_that_hold_the_digit_are_classified():
     labels = torch.arange(600) % 10
     noise = exact.rand(600, 2, seed=3).float()
     ring = torch.stack([torch.cos(labels * 0.628), torch.sin(labels * 0.628)], 1)
@@ -274,7 +347,7 @@ def test_codes_that_hold_the_digit_are_told_apart():
     assert curved["probe_accuracy"] < 65
 
 
-def test_nearness_to_the_prior_is_none_for_draws_of_it_and_grows_with_distance():
+def test_distance_to_the_prior_is_zero_for_draws_of_it():
     z = exact.rand(4000, 3)
     near, far, wide = (
         latents.distance_to_prior(codes, generator(0, "test")) for codes in (z, z + 1, 3 * z)

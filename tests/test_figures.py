@@ -10,6 +10,7 @@ from matplotlib.colors import to_rgb
 from conftest import ROOT
 from reports import made_results
 from vaepipe.core.rng import generator
+from vaepipe.evaluation.metrics import METRICS
 from vaepipe.figures import COLOURS, DIGIT_COLOURS, NAMES, charts, draw, images
 from vaepipe.figures.codes import codes_3d, shown_dim
 from vaepipe.figures.inputs import read
@@ -49,6 +50,39 @@ def test_a_figure_drawn_twice_has_the_same_bytes(inputs, tmp_path, name):
         first = (tmp_path / "one" / f"{name}.{kind}").read_bytes()
         assert first == (tmp_path / "two" / f"{name}.{kind}").read_bytes()
         assert len(first) > 1000
+
+
+def marked(inputs) -> dict[str, tuple[list[str], str]]:
+    """Labels of the comparison's first column by title: its models, from the top, and its axis."""
+    figure = charts.comparison(inputs)
+    figure.draw_without_rendering()
+    panels = [axis for axis in figure.axes if axis.get_subplotspec().is_first_col()]
+    return {
+        axis.get_title(loc="left"): (
+            [label.get_text() for label in axis.get_yticklabels()][::-1],
+            axis.get_xlabel(),
+        )
+        for axis in panels
+    }
+
+
+def test_the_comparison_marks_a_model_that_is_given_the_label(inputs):
+    labels = marked(inputs)
+    models, axis = labels[METRICS["reconstruction_cross_entropy"].title]
+    assert models == ["AE", "VAE", "CVAE †"]
+    assert axis.endswith("lower is better")
+    models, axis = labels[METRICS["probe_accuracy"].title]
+    assert models == ["AE", "VAE", "CVAE †"]
+    assert axis.endswith("higher is better (not †)")
+    assert labels[METRICS["nll_marginal"].title][0] == ["VAE", "CVAE"]
+
+
+def test_without_other_models_a_conditional_one_has_no_mark(tmp_path, mnist_folder):
+    matrix = Matrix(("cvae",), (3,), (0,))
+    results = made_results(tmp_path, matrix, mnist_folder)
+    for models, axis in marked(read(matrix, FIGURES, mnist_folder, results)).values():
+        assert models == ["CVAE"]
+        assert "†" not in axis
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,11 @@ import json
 import math
 import re
 import shlex
+import subprocess
+import time
 import zlib
 from base64 import b64decode
+from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
 from types import SimpleNamespace
@@ -16,20 +19,22 @@ import pytest
 import torch
 import yaml
 
-from conftest import ROOT
-from reports import made_page, made_results
+from conftest import ROOT, git
+from reports import made_page, made_results, page_of
 from vaepipe import params
 from vaepipe.core.files import read_json, write_json
+from vaepipe.core.provenance import git_state
 from vaepipe.evaluation.metrics import METRICS
 from vaepipe.evaluation.tables import comparison_table, differences_table
 from vaepipe.models import weights
 from vaepipe.params import Figures, Matrix
-from vaepipe.report import embed, numbers, origin
-from vaepipe.report import page as page_module
-from vaepipe.results import Run
+from vaepipe.report import captions, embed, numbers, provenance
+from vaepipe.results import Results, Run
 
 FIGURES = Figures(images=4, digits=20, points=150, dpi=50)
 CONDITIONAL = {"cvae"}
+ALONE = Matrix(("ae",), (3,), (0,))
+WIDE = Matrix(("vae", "cvae"), (5,), (0, 1))
 
 
 def table(**values: dict[str, list[float]]) -> pd.DataFrame:
@@ -46,10 +51,10 @@ def table(**values: dict[str, list[float]]) -> pd.DataFrame:
 
 def said(metrics: pd.DataFrame) -> str:
     differences = differences_table(metrics)
-    return " ".join(numbers.verdict(comparison_table(metrics), differences, CONDITIONAL))
+    return " ".join(numbers.summary_sentences(comparison_table(metrics), differences, CONDITIONAL))
 
 
-def test_the_verdict_names_a_model_only_where_the_interval_excludes_zero():
+def test_the_summary_names_a_model_only_where_the_interval_excludes_zero():
     clear = table(
         ae={"reconstruction_cross_entropy": [60.0, 60.2, 60.1]},
         vae={"reconstruction_cross_entropy": [70.0, 70.3, 70.2]},
@@ -60,9 +65,7 @@ def test_the_verdict_names_a_model_only_where_the_interval_excludes_zero():
         ae={"reconstruction_cross_entropy": [60.0, 72.0, 61.0]},
         vae={"reconstruction_cross_entropy": [70.0, 60.3, 70.2]},
     )
-    assert said(unclear) == (
-        "No difference between the models is larger than its 95 % interval over the seeds."
-    )
+    assert said(unclear).startswith("No model can be called better")
 
 
 @pytest.mark.parametrize("metric", ["neg_elbo", "nll"])
@@ -94,10 +97,125 @@ def test_best_beats_every_other_model_and_not_just_one():
         cvae={"reconstruction_cross_entropy": [60.1, 60.0, 60.15]},
     )
     differences = differences_table(metrics)
-    assert numbers.best(differences, "reconstruction_cross_entropy", 3, CONDITIONAL) is None
+    assert numbers.best(differences, "reconstruction_cross_entropy", 3, ()) is None
 
 
-def test_one_seed_or_one_model_gives_no_verdict():
+LABELLED = table(
+    ae={"reconstruction_cross_entropy": [60.0, 60.2, 60.1], "knn_accuracy": [95.0, 95.1, 95.2]},
+    vae={"reconstruction_cross_entropy": [70.0, 70.3, 70.2], "knn_accuracy": [90.0, 90.1, 90.2]},
+    cvae={"reconstruction_cross_entropy": [50.0, 50.1, 50.2], "knn_accuracy": [20.0, 21.0, 20.5]},
+)
+
+
+def shown_table(metrics: pd.DataFrame, conditional=CONDITIONAL) -> dict:
+    names = tuple(name for name in METRICS if name in metrics)
+    timing = {Run(m, 3, 0): {"cpu_seconds": 7.25, "seconds": 30.0} for m in metrics["model"]}
+    tables = comparison_table(metrics), numbers.seconds_table(timing), differences_table(metrics)
+    return numbers.main_table(*tables, conditional, names)
+
+
+def test_nothing_is_marked_best_where_only_some_models_are_given_the_label():
+    (group,) = shown_table(LABELLED)["groups"]
+    cells = {row["model"]: row["cells"] for row in group["rows"]}
+    assert not any(cell.best for row in cells.values() for cell in row)
+    assert all(cell.given_label for cell in cells["cvae"])
+    assert not any(cell.given_label for cell in cells["ae"] + cells["vae"])
+    (group,) = shown_table(LABELLED[LABELLED["model"] != "cvae"])["groups"]
+    cells = {row["model"]: row["cells"] for row in group["rows"]}
+    assert [cell.best for cell in cells["ae"]] == [True, True]
+    assert [cell.best for cell in cells["vae"]] == [False, False]
+
+
+def test_a_mark_has_a_note_and_a_direction_names_the_models_it_holds_for():
+    shown = shown_table(LABELLED)
+    notes = dict(note.split(": ", 1) for note in shown["label_notes"])
+    assert set(notes) == {
+        METRICS[n].title for n in ("reconstruction_cross_entropy", "knn_accuracy")
+    }
+    better = [metric["better"] for metric in shown["metrics"]]
+    assert better == ["lower is better", "higher is better (AE and VAE)"]
+    for models in (["ae", "vae"], ["cvae"]):
+        assert not shown_table(LABELLED[LABELLED["model"].isin(models)])["label_notes"]
+    alone = shown_table(LABELLED[LABELLED["model"] == "cvae"])["metrics"]
+    assert [metric["better"] for metric in alone] == ["lower is better", ""]
+
+
+def test_the_summary_compares_the_models_that_are_not_given_the_label():
+    text = said(LABELLED)
+    assert "lowest reconstruction cross-entropy of AE and VAE with 3 latents is the AE's" in text
+    assert text.endswith("CVAE is given the label here and not compared.")
+    assert "CVAE's" not in text
+    without_ae = said(LABELLED[LABELLED["model"] != "ae"])
+    assert without_ae.startswith("No model can be called better")
+
+
+def test_differences_say_where_models_are_not_comparable():
+    rows = numbers.differences_rows(differences_table(LABELLED), CONDITIONAL)
+    better = {(r["row"].metric, r["row"].model_a, r["row"].model_b): r["better"] for r in rows}
+    for name in ("reconstruction_cross_entropy", "knn_accuracy"):
+        assert better[name, "ae", "vae"] == "AE"
+        assert better[name, "ae", "cvae"] == "not comparable"
+        assert better[name, "vae", "cvae"] == "not comparable"
+    rates = table(vae={"rate": [3.0, 3.1]}, cvae={"rate": [1.0, 1.1]})
+    (row,) = numbers.differences_rows(differences_table(rates), CONDITIONAL)
+    assert row["better"] == "–"
+    noise = table(vae={"nll": [100.0, 90.0]}, cvae={"nll": [90.0, 100.0]})
+    (row,) = numbers.differences_rows(differences_table(noise), CONDITIONAL)
+    assert row["better"] == "undecided"
+
+
+def test_training_costs_processor_seconds():
+    (group,) = shown_table(LABELLED)["groups"]
+    assert {row["seconds"] for row in group["rows"]} == {"7.25"}
+
+
+# Captions that depend on the outcome
+
+
+def test_the_caption_of_the_digit_grid_depends_on_conditional_accuracy():
+    good = captions.digit_grid({("cvae", 20): 98.25, ("cvae", 3): 97.0})
+    assert good.endswith(
+        "CVAE 97.0 % (3 latents); CVAE 98.2 % (20 latents). The label sets the digit."
+    )
+    mixed = captions.digit_grid({("cvae", 3): 97.0, ("cvae", 20): 76.0})
+    assert mixed.endswith("With 20 latents the label does not always set the digit.")
+    assert captions.digit_grid({}) == ""
+
+
+def test_the_caption_of_the_samples_names_the_models_that_lack_variety():
+    text = captions.samples({("ae", 3): 0.31, ("vae", 3): 0.97, ("ae", 20): 0.49, ("vae", 20): 1.0})
+    assert "AE 0.31, VAE 0.97 (3 latents); AE 0.49, VAE 1.00 (20 latents)" in text
+    assert text.endswith("the samples lack variety: AE with 3 latents and AE with 20 latents.")
+    assert "lack" not in captions.samples({("ae", 3): 1.1, ("vae", 3): 0.97})
+
+
+def test_variety_is_the_variance_of_samples_relative_to_reconstructions():
+    images = torch.rand(500, 784, generator=torch.Generator().manual_seed(0))
+    assert captions.relative_variance(images, images) == pytest.approx(1)
+    assert captions.relative_variance(images[:1].expand(500, -1), images) == pytest.approx(0)
+    assert captions.relative_variance(0.5 * images, images) == pytest.approx(0.25)
+    assert captions.relative_variance(images, images[:1].expand(9, -1)) == 1
+
+
+def test_the_caption_of_the_codes_says_how_well_they_are_classified():
+    accuracy = {("ae", 3): 93.0, ("cvae", 3): 21.0, ("ae", 20): 97.0}
+    distance = {("ae", 3): 96.2, ("cvae", 3): 0.57, ("ae", 20): 300.0}
+    text = captions.latents_points(accuracy, distance, 3, CONDITIONAL)
+    assert "AE 93.0 %, CVAE 21.0 %" in text
+    assert "CVAE need not encode the digit" in text
+    assert "AE 96.20, CVAE 0.57" in text
+    assert "97.0" not in text
+    assert captions.latents_points({}, {}, 3, CONDITIONAL) == ""
+
+
+def test_a_caption_is_its_text_and_the_sentences_of_the_outcome(tmp_path):
+    (tmp_path / "one.rst").write_text("A heading. Some\ntext.\n")
+    (tmp_path / "two.rst").write_text("Only a heading.\n")
+    read = captions.captions(tmp_path, ["one", "two"], {"one": "An outcome."})
+    assert read == {"one": ("A heading", "Some text. An outcome."), "two": ("Only a heading", "")}
+
+
+def test_one_seed_or_one_model_gives_no_comparison():
     assert "One seed" in said(table(ae={"neg_elbo": [3.0]}, vae={"neg_elbo": [1.0]}))
     assert "One model" in said(table(vae={"neg_elbo": [3.0, 3.1]}))
 
@@ -146,13 +264,13 @@ def test_the_commands_make_the_settings_that_were_used():
         "train": default["train"] | {"epochs": 7, "hidden": [64, 32], "binarize": "none"},
         "data": {"name": "fashion_mnist"},
     }
-    changes = origin.changed(used, default)
+    changes = provenance.changed(used, default)
     assert changes == {
         "matrix": {"models": ("vae",), "latent_dims": (2, 8)},
         "train": {"epochs": 7, "hidden": [64, 32], "binarize": "none"},
         "data": {"name": "fashion_mnist"},
     }
-    checkout, snakemake, dvc = origin.commands(changes, "abc")
+    checkout, snakemake, dvc = provenance.commands(changes, "abc")
     assert checkout == "git checkout abc"
     words = shlex.split(snakemake)
     overlay = dict(word.split("=", 1) for word in words[words.index("--config") + 1 :])
@@ -172,32 +290,29 @@ def test_the_commands_make_the_settings_that_were_used():
             'data.name="fashion_mnist"',
         ]
     )
-    assert origin.commands({}, None) == ["snakemake --cores 4", "dvc repro"]
+    assert provenance.commands({}, None) == ["snakemake --cores 4", "dvc repro"]
 
 
-def test_links_lead_to_the_server_or_to_the_address_of_the_ui():
-    ids = {"experiment_id": "7", "runs": {"vae-z3-s0": "aa"}, "comparison": "bb"}
-    remote = origin.mlflow_links({"tracking_uri": "https://mlflow.example/", **ids})
-    assert remote["vae-z3-s0"] == "https://mlflow.example/#/experiments/7/runs/aa"
-    local = origin.mlflow_links({"tracking_uri": "sqlite:///results/mlflow.db", **ids})
-    assert local["comparison"].startswith("http://127.0.0.1:5000/#/experiments/7/")
+@contextmanager
+def provenance_of(results: Results, **changed: object):
+    """Results whose provenance says something else in the body."""
+    before = read_json(results.provenance)
+    write_json(results.provenance, before | changed)
+    yield
+    write_json(results.provenance, before)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, mnist_folder):
     """Pages over matrices unlike the default: one model on grey pixels; no three latents."""
     tmp = tmp_path_factory.mktemp("pages")
-    alone = Matrix(("ae",), (3,), (0,))
-    results = made_results(tmp / "alone" / "results", alone, mnist_folder, binarize="none")
-    hostile = read_json(results.folder / "mlflow.json")
-    hostile["tracking_uri"] = "sqlite:///</code><script>alert(1)</script>"
-    write_json(results.folder / "mlflow.json", hostile)
-    made_page(alone, FIGURES, mnist_folder, results)
-    wide = Matrix(("vae", "cvae"), (5,), (0, 1))
-    results = made_results(tmp / "wide" / "results", wide, mnist_folder)
+    results = made_results(tmp / "alone" / "results", ALONE, mnist_folder, binarize="none")
+    with provenance_of(results, processor="</code><script>alert(1)</script>"):
+        made_page(ALONE, FIGURES, mnist_folder, results)
+    results = made_results(tmp / "wide" / "results", WIDE, mnist_folder)
     failed = read_json(results.metrics(Run("vae", 5, 1)))
     write_json(results.metrics(Run("vae", 5, 1)), failed | {"failed": "loss is <NaN>"})
-    made_page(wide, FIGURES, mnist_folder, results)
+    made_page(WIDE, FIGURES, mnist_folder, results)
     return tmp
 
 
@@ -266,7 +381,7 @@ def test_a_page_without_three_latents_says_what_is_missing(folder):
     assert "principal component" in page
     assert "decoded-vae" not in page
     assert 'id="digit_grid"' in page
-    assert "vae-z5-s1 failed and is in no mean:</strong> loss is &lt;NaN&gt;" in page
+    assert "vae-z5-s1 failed and is not part of any mean:</strong> loss is &lt;NaN&gt;" in page
 
 
 def test_the_page_shows_every_number_of_the_comparison(folder):
@@ -276,34 +391,95 @@ def test_the_page_shows_every_number_of_the_comparison(folder):
         assert numbers.with_interval(cell, METRICS[cell.metric].digits) in text
 
 
-def test_where_it_came_from(smoke_tree):
+def test_the_page_tells_its_provenance(smoke_tree):
     text = "".join(parsed((smoke_tree / "results/report.html").read_text()).itertext())
     manifest = read_json(smoke_tree / "data/mnist/manifest.json")
     for about in manifest["files"].values():
         assert about["sha256"] in text
-    mlflow = read_json(smoke_tree / "results/mlflow.json")
-    for run_id in mlflow["runs"].values():
-        assert run_id in text
-    note = weights.read_metadata(smoke_tree / "results/models/vae-z3-s0.safetensors")
-    assert f"train.learning_rate{note['train']['learning_rate']}" in re.sub(r"\s", "", text)
+    metadata = weights.read_metadata(smoke_tree / "results/models/vae-z3-s0.safetensors")
+    assert f"train.learning_rate{metadata['train']['learning_rate']}" in re.sub(r"\s", "", text)
     assert "snakemake --cores 4" in text
-    for what, times in read_json(ROOT / "docs/reliability.json")["tried"].items():
-        assert f"{what}{times:,}" in text
+    made_with = read_json(smoke_tree / "results/provenance.json")
+    assert f"commit {made_with['git']['commit']}, clean" in text
+    assert made_with["processor"] in text
+    for name, version in made_with["versions"].items():
+        assert f"{name} {version}" in text
 
 
-@pytest.mark.parametrize("clean", [True, False])
-def test_a_page_from_an_unclean_tree_says_so_at_its_top(folder, mnist_folder, monkeypatch, clean):
-    monkeypatch.setattr(page_module, "git_state", lambda: {"commit": "0" * 40, "clean": clean})
-    results = page_module.Results(folder / "alone" / "results")
-    page = page_module.render(
-        Matrix(("ae",), (3,), (0,)),
-        FIGURES,
-        mnist_folder,
-        results,
-        ROOT / "workflow/report",
-        ROOT / "docs/reliability.json",
-        results.folder / "report.html",
-    )
-    assert ('id="unclean"' in page) is not clean
-    if not clean:
+@pytest.mark.parametrize("clean", [True, False, None])
+def test_a_page_from_an_unclean_tree_says_so_at_its_top(folder, mnist_folder, clean):
+    results = Results(folder / "alone" / "results")
+    git = {"commit": None if clean is None else "0" * 40, "clean": clean}
+    with provenance_of(results, git=git):
+        page = page_of(ALONE, FIGURES, mnist_folder, results)
+    assert ('id="unclean"' in page) is (clean is False)
+    if clean is False:
         assert page.index('id="unclean"') < page.index("<h1>")
+    assert ("not from a git repository" in page) is (clean is None)
+
+
+def test_only_tracked_files_of_code_and_params_make_a_tree_unclean(tmp_path):
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    assert git_state(tree) == {"commit": None, "clean": None}
+    for name in ("code.py", "dvc.lock", "results/metrics.csv"):
+        (tree / name).parent.mkdir(exist_ok=True)
+        (tree / name).write_text("as committed")
+    git(tree, "init", "-q")
+    git(tree, "add", "-A")
+    git(tree, "commit", "-qm", "all")
+    state = git_state(tree)
+    assert state == {"commit": git(tree, "rev-parse", "HEAD"), "clean": True}
+    (tree / "notes.txt").write_text("untracked")
+    (tree / "results/metrics.csv").write_text("made anew")
+    (tree / "dvc.lock").write_text("made anew")
+    assert git_state(tree) == state
+    (tree / "code.py").write_text("changed")
+    assert git_state(tree) == state | {"clean": False}
+
+
+def test_the_page_is_a_function_of_its_inputs(folder, mnist_folder, monkeypatch, tmp_path):
+    """Rendered from another directory, with another clock, and where there is no git at all."""
+    results = Results(folder / "wide" / "results")
+    before = page_of(WIDE, FIGURES, mnist_folder, results)
+    assert before == results.report.read_text()
+
+    def refuse(*_, **__):
+        raise AssertionError("the page started a process")
+
+    monkeypatch.setattr(subprocess, "run", refuse)
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    monkeypatch.setattr(time, "time", lambda: 4e9)
+    monkeypatch.setattr(time, "time_ns", lambda: 4 * 10**18)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    monkeypatch.chdir(tmp_path)
+    assert page_of(WIDE, FIGURES, mnist_folder, results) == before
+
+
+def test_the_page_shows_what_changed_since_the_version_before(folder, mnist_folder):
+    results = Results(folder / "alone" / "results")
+    assert 'id="versions"' not in page_of(ALONE, FIGURES, mnist_folder, results)
+    row = {"model": "ae", "latent_dim": 3, "metric": "knn_accuracy", "verdict": "better"}
+    row |= {"old": 90.0, "half_old": 1.0, "new": 95.0, "half_new": None}
+    row |= {"moved": 5.0, "half_moved": 0.5}
+    changes = {
+        "old": {"name": "v1", "title": "v1 (abc)"},
+        "new": {"name": "workspace", "title": "workspace"},
+        "sections": {"Params": [["train.epochs", 1, None]], "Packages": [], "Data, SHA-256": None},
+        "code": [["src/<b>.py", "3", "0"]],
+        "metrics": [row, row | {"metric": "<i>gone", "new": None, "moved": None}],
+        "figures": ["samples"],
+        "same_figures": ["curves"],
+    }
+    with provenance_of(results, changes=changes):
+        page = page_of(ALONE, FIGURES, mnist_folder, results)
+    assert 'href="#versions"' in page
+    section = page[page.index('<section id="versions">') :]
+    text = " ".join(" ".join(parsed(page).itertext()).split())
+    assert "From v1 (abc) to workspace ." in text
+    assert "90.00 ± 1.00 95.00 +5.00 ± 0.50 better" in text
+    assert "train.epochs 1 –" in text
+    assert "Not recorded in both versions." in text
+    assert "src/&lt;b&gt;.py" in section
+    assert "&lt;i&gt;gone" in section

@@ -8,11 +8,14 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from vaepipe.core.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextmanager
@@ -58,6 +61,16 @@ def read_json(path: Path) -> Any:
     """Read a JSON file that another stage wrote; a `UserError` names one that can't be read."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} can't be read: {error}") from error
+
+
+def read_table(path: Path) -> "pd.DataFrame":
+    """Read a CSV file that another stage wrote; a `UserError` names one that can't be read."""
+    import pandas as pd  # not for every process that reads a file: it takes long to import
+
+    try:
+        return pd.read_csv(path)
     except (OSError, ValueError) as error:
         raise UserError(f"{path} can't be read: {error}") from error
 

@@ -1,6 +1,6 @@
 """A small convolutional classifier of the data set's classes, which measures generated images.
 
-It never sees a model's output while it learns, and no model sees it.
+It is trained on real images alone, and no autoencoder is trained with it.
 """
 
 import math
@@ -49,7 +49,7 @@ class Classifier(nn.Module):
 
 class ImageClassifier(NamedTuple):
     """A trained classifier, and the mean `[64]` and covariance `[64, 64]` of its features over
-    real training images: what generated images are held against."""
+    real training images: the reference of the Fréchet distance."""
 
     model: Classifier
     reference: statistics.Moments
@@ -60,11 +60,11 @@ class ImageClassifier(NamedTuple):
         return features, self.model.output(features).argmax(1)
 
 
-def initialise(model: nn.Module, rngs: torch.Generator) -> None:
-    """Draw the weights by He et al. 2015 (arXiv 1502.01852, eq. 10), from `rngs` alone."""
+def initialise(model: nn.Module, rng: torch.Generator) -> None:
+    """Draw the weights by He et al. 2015 (arXiv 1502.01852, eq. 10), from `rng` alone."""
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=rngs)
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=rng)
             nn.init.zeros_(layer.bias)
 
 
@@ -101,13 +101,13 @@ def evaluate(
     """The classifier on real test images, with standard errors.
 
     Returns:
-        Its accuracy in per cent, and the Frechet distance of real test images from real training
-        images: the floor under that of generated images.
+        Its accuracy in per cent, and the Fréchet distance of real test images to real training
+        images: the floor of that of generated images.
     """
     test = test.to(device)
     features, classes = classifier.predict(grey(test.pixels))
-    accuracy = 100 * (classes == test.labels).to(torch.float64)
-    return statistics.mean("test_accuracy", accuracy) | statistics.bootstrapped(
+    correct = 100 * (classes == test.labels).to(torch.float64)
+    return statistics.mean("test_accuracy", correct) | statistics.bootstrapped(
         "frechet_floor",
         lambda rows: statistics.frechet_distance(statistics.moments(rows), classifier.reference),
         features,
@@ -116,7 +116,7 @@ def evaluate(
 
 
 def classify(settings: Classify, data: Path, results: Results) -> None:
-    """The job of the classify stage: train, measure on the test set, and write both."""
+    """The job of the classify stage: train, evaluate on the test set, and write both files."""
     device = prepare(settings.device, settings.threads)
     training, test = training_images(data, validation=0)[0], test_images(data)
     trained = train(training, settings, device)

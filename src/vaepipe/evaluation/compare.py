@@ -1,10 +1,8 @@
-"""The job of the compare stage: the files of all runs in, tables over them out."""
+"""The job of the compare stage: from the files of all runs to tables over them."""
 
 from pathlib import Path
 
-import pandas as pd
-
-from vaepipe.core.files import read_json, write_json, write_text
+from vaepipe.core.files import read_json, read_table, write_json, write_text
 from vaepipe.data.dataset import duplicates, test_images, training_images
 from vaepipe.evaluation.tables import (
     comparison_table,
@@ -48,5 +46,5 @@ def compare(matrix: Matrix, data: Path, results: Results) -> None:
         write_text(path, with_protocol(table, protocol).to_csv(index=False))
     write_json(results.protocol, protocol)
     write_json(results.summary, summary(comparison))
-    curves = curves_table({run: pd.read_csv(results.history(run)) for run in runs})
+    curves = curves_table({run: read_table(results.history(run)) for run in runs})
     write_text(results.curves_table, curves.to_csv(index=False))

@@ -1,4 +1,4 @@
-"""Measuring one trained run on the test set, in nats per image.
+"""Evaluation of one trained run on the test set, in nats per image.
 
 Likelihoods keep the images apart (`[n]`); means and standard errors are taken once, at the end.
 """
@@ -34,36 +34,35 @@ def evaluate(
     """All metrics of one run, each with its standard error (`..._sem`).
 
     Args:
-        test, training: images on the CPU; the training images are those from which digits are told.
-        classifier: measures generated images.
-        binarize: how the model saw its pixels while training. The draws depend on
+        test, training: images on the CPU; the codes of the training images fit the classifiers of
+            `latents.code_accuracy`.
+        classifier: of generated images.
+        binarize: how the model was given its pixels in training. The Bernoulli draws depend on
             `settings.seed` alone, so all runs are measured on the same pixels.
     """
     seed = settings.seed
-    # Drawn on the CPU, so that it is the same draw on every device.
+    # On the CPU, so that the pixels are the same on every device.
     x = as_input(test.pixels, binarize, generator(seed, "evaluation")).to(device)
     seen = as_input(training.pixels, binarize, generator(seed, "evaluation training")).to(device)
     test, training = test.to(device), training.to(device)
 
     per_image = likelihood.reconstruction_metrics(model, x, test.labels)
-    found = {}
+    metrics = {}
     codes = z = model.codes(x, test.labels)
     if model.variational:
-        latent = generator(seed, "evaluation latent", device)
-        per_image |= likelihood.likelihood_metrics(model, x, test.labels, settings, latent)
-        z = objectives.gaussian_sample(
-            *model.posterior(x, test.labels), normal(codes.shape, latent)
-        )
-        found |= statistics.bootstrapped(
+        rng = generator(seed, "evaluation latent", device)
+        per_image |= likelihood.likelihood_metrics(model, x, test.labels, settings, rng)
+        z = objectives.gaussian_sample(*model.posterior(x, test.labels), normal(codes.shape, rng))
+        metrics |= statistics.bootstrapped(
             "active_units", latents.active_units, codes, generator(seed, "bootstrap")
         )
     for name, values in per_image.items():
-        found |= statistics.mean(name, values)
-    found |= latents.distance_to_prior(z, generator(seed, "evaluation prior"))
-    found |= latents.code_accuracy(
+        metrics |= statistics.mean(name, values)
+    metrics |= latents.distance_to_prior(z, generator(seed, "evaluation prior"))
+    metrics |= latents.code_accuracy(
         (model.codes(seen, training.labels), training.labels), (codes, test.labels)
     )
-    return found | generation.sample_quality(
+    return metrics | generation.sample_quality(
         model, classifier, settings.generated_images, seed, device
     )
 
@@ -71,7 +70,7 @@ def evaluate(
 def protocol(
     data: Mapping[str, Any], metadata: Mapping[str, Any], images: int, settings: Evaluate
 ) -> dict[str, Any]:
-    """How a run was measured: what must be the same before two runs are compared.
+    """How a run was measured: this must be the same for runs to be compared.
 
     Args:
         data: the data set's manifest.
@@ -93,14 +92,14 @@ def protocol(
 def evaluate_files(
     weight_files: Iterable[Path], classifier_file: Path, settings: Evaluate, data: Path
 ) -> Iterator[dict[str, Any]]:
-    """The job of the evaluate stage: measure trained runs one after the other.
+    """The job of the evaluate stage: evaluate trained runs one after the other.
 
     Args:
         data: folder of the data set.
 
     Yields:
         For each file of weights the run (`model`, `latent_dim`, `seed`), its `metrics` and its
-        `protocol`; of a run whose training failed, no metrics and why in `failed`.
+        `protocol`; for a run whose training failed, no metrics and the reason in `failed`.
     """
     manifest = read_manifest(data)
     device = prepare(settings.device, settings.threads)

@@ -1,4 +1,4 @@
-"""Images made from draws of the prior, and what the classifier makes of them."""
+"""Images decoded from draws of N(0, I), and their quality as the classifier measures it."""
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +10,9 @@ from vaepipe.evaluation.classifier import ImageClassifier
 
 def generated(model: nn.Module, n: int, seed: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """n decoded draws from N(0, I) as Bernoulli means `[n, pixels]`, and the digits `[n]` asked
-    for, 0 to 9 in turn, which only a conditional model is told.
+    for, 0 to 9 in turn, which only a conditional model is given.
 
-    The AE has no prior: it is given the VAE's.
+    The AE has no prior and is given the same draws.
     """
     a = model.architecture
     z = torch.randn(n, a.latent_dim, generator=generator(seed, "generation")).to(device)
@@ -26,8 +26,8 @@ def sample_quality(
     """Quality of n generated images, with standard errors.
 
     Returns:
-        Frechet distance of their features from those of real training images, and for a
-        conditional model the accuracy of the digit asked for, in per cent.
+        Fréchet distance of their features to those of real training images, and for a conditional
+        model the share of images classified as the digit asked for, in per cent.
     """
     images, digits = generated(model, n, seed, device)
     features, classes = classifier.predict(images)
@@ -38,6 +38,6 @@ def sample_quality(
         generator(seed, "bootstrap"),
     )
     if model.conditional:
-        right = 100 * (classes == digits).to(torch.float64)
-        found |= statistics.mean("conditional_accuracy", right)
+        correct = 100 * (classes == digits).to(torch.float64)
+        found |= statistics.mean("conditional_accuracy", correct)
     return found

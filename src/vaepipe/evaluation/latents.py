@@ -1,4 +1,4 @@
-"""What the latent space holds: units in use, digits told apart, nearness to the prior."""
+"""Metrics of the codes: active units, classification by code, distance to the prior."""
 
 import numpy as np
 import torch
@@ -18,26 +18,32 @@ def active_units(means: Tensor) -> int:
     return int((means.to(torch.float64).var(0) > ACTIVE).sum())
 
 
-def distance_to_prior(z: Tensor, draw: torch.Generator) -> dict[str, float]:
-    """How far z `[n, d]`, one per image, are from draws of N(0, I): by moments and by MMD."""
+def distance_to_prior(z: Tensor, rng: torch.Generator) -> dict[str, float]:
+    """Distance of z `[n, d]`, one per image, to N(0, I), with standard errors.
+
+    Returns:
+        `prior_moments`, the Fréchet distance (squared 2-Wasserstein distance of the Gaussian with
+        the moments of z), and `prior_mmd`, the squared maximum mean discrepancy.
+    """
     d = z.shape[1]
     prior = statistics.Moments(*(f(d, dtype=torch.float64) for f in (torch.zeros, torch.eye)))
     return statistics.bootstrapped(
         "prior_moments",
         lambda rows: statistics.frechet_distance(statistics.moments(rows), prior),
         z,
-        draw,
-    ) | statistics.mean("prior_mmd", statistics.prior_mmd(z, draw))
+        rng,
+    ) | statistics.mean("prior_mmd", statistics.prior_mmd(z, rng))
 
 
 def code_accuracy(training: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> dict[str, float]:
-    """How well simple classifiers tell digits by their codes alone, in per cent of test images.
+    """Accuracy of simple classifiers of the digits that see the codes alone, in per cent.
 
     Args:
         training, test: codes `[n, d]` and labels `[n]`; standardised by the training codes.
 
     Returns:
-        Accuracy of the 5 nearest neighbours, and of a logistic regression (the linear probe).
+        Accuracy on the test images of the 5 nearest neighbours, and of a logistic regression (the
+        linear probe), with standard errors.
     """
     # Slow to import, and the figures need this module without it.
     from sklearn.linear_model import LogisticRegression
@@ -46,7 +52,7 @@ def code_accuracy(training: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) 
     from sklearn.preprocessing import StandardScaler
     from threadpoolctl import threadpool_limits
 
-    (codes, labels), (asked, truth) = (
+    (codes, labels), (test_codes, test_labels) = (
         [t.numpy(force=True) for t in part] for part in (training, test)
     )
     classifiers = {
@@ -54,10 +60,10 @@ def code_accuracy(training: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) 
         "probe_accuracy": LogisticRegression(max_iter=1000),
     }
     found = {}
-    # The order of sums, and with it the last image in doubt, must not hang on the machine's cores.
+    # The number of threads changes the order of sums, and with it borderline predictions.
     with threadpool_limits(1):
         for name, classifier in classifiers.items():
             fitted = make_pipeline(StandardScaler(), classifier).fit(codes, labels)
-            right = np.asarray(fitted.predict(asked) == truth, dtype=np.float64)
-            found |= statistics.mean(name, torch.from_numpy(100 * right))
+            correct = np.asarray(fitted.predict(test_codes) == test_labels, dtype=np.float64)
+            found |= statistics.mean(name, torch.from_numpy(100 * correct))
     return found

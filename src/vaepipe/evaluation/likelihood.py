@@ -18,7 +18,7 @@ BLOCK = 100  # images whose samples are decoded together
 
 
 def log_weights(
-    model: nn.Module, x: Tensor, labels: Tensor, samples: int, chunk: int, draw: torch.Generator
+    model: nn.Module, x: Tensor, labels: Tensor, samples: int, chunk: int, rng: torch.Generator
 ) -> Iterator[tuple[slice, Tensor, Tensor]]:
     """Importance weights of z drawn from the posterior, in pieces of bounded memory.
 
@@ -26,7 +26,7 @@ def log_weights(
         x, labels: input images `[n, pixels]` and their labels `[n]`.
         samples: z per image.
         chunk: decoded images in memory at once, at most.
-        draw: where the latent noise comes from.
+        rng: generator of the latent noise.
 
     Yields:
         The slice of the images, log p(x|z) and log p(x|z) + log p(z) - log q(z|x), both
@@ -39,14 +39,14 @@ def log_weights(
         mean, log_var = (t[:, None] for t in model.posterior(x[part], labels[part]))
         for done in range(0, samples, chunk // block):
             s = min(chunk // block, samples - done)
-            noise = normal((len(mean), s, mean.shape[-1]), draw)
+            noise = normal((len(mean), s, mean.shape[-1]), rng)
             z = objectives.gaussian_sample(mean, log_var, noise)
             log_px = model.log_likelihood(x[part], z, labels[part])
             yield part, log_px, objectives.log_importance_weights(log_px, z, mean, log_var)
 
 
 def bound_and_distortion(
-    model: nn.Module, x: Tensor, labels: Tensor, samples: int, chunk: int, draw: torch.Generator
+    model: nn.Module, x: Tensor, labels: Tensor, samples: int, chunk: int, rng: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """The importance-weighted bound on log p(x) and the distortion, from the same samples.
 
@@ -56,7 +56,7 @@ def bound_and_distortion(
     """
     bound = torch.full((len(x),), -math.inf, dtype=torch.float64, device=x.device)
     distortion = torch.zeros_like(bound)
-    for part, log_px, weights in log_weights(model, x, labels, samples, chunk, draw):
+    for part, log_px, weights in log_weights(model, x, labels, samples, chunk, rng):
         # A piece counts by its share of the K samples.
         share = math.log(weights.shape[1] / samples)
         piece = objectives.importance_weighted_bound(weights.to(torch.float64)) + share
@@ -72,7 +72,7 @@ def marginal_bound(
     given: Tensor,
     samples: int,
     chunk: int,
-    draw: torch.Generator,
+    rng: torch.Generator,
 ) -> Tensor:
     """A lower bound on log p(x) = log sum_y p(y) p(x|y) of a conditional model, p(y) uniform.
 
@@ -89,12 +89,12 @@ def marginal_bound(
     terms = [given]
     for turn in range(1, classes):
         other = (labels + turn) % classes
-        terms.append(bound_and_distortion(model, x, other, samples, chunk, draw)[0])
+        terms.append(bound_and_distortion(model, x, other, samples, chunk, rng)[0])
     return torch.stack(terms).logsumexp(0) - math.log(classes)
 
 
 def reconstruction_metrics(model: nn.Module, x: Tensor, labels: Tensor) -> dict[str, Tensor]:
-    """How well one pass through the code gives the image back, for every model alike.
+    """Reconstruction errors of one pass through the code, for every model alike.
 
     The code is the AE's code or the posterior's mean. The cross-entropy is in nats per image, the
     squared error is summed over the pixels of the image.
@@ -107,19 +107,19 @@ def reconstruction_metrics(model: nn.Module, x: Tensor, labels: Tensor) -> dict[
 
 
 def likelihood_metrics(
-    model: nn.Module, x: Tensor, labels: Tensor, settings: Evaluate, draw: torch.Generator
+    model: nn.Module, x: Tensor, labels: Tensor, settings: Evaluate, rng: torch.Generator
 ) -> dict[str, Tensor]:
     """The likelihood metrics of a variational model, `[n]` each in nats per image.
 
     Except `bits_per_dim`: bits per pixel.
     """
     samples, chunk = settings.importance_samples, settings.chunk
-    bound, distortion = bound_and_distortion(model, x, labels, samples, chunk, draw)
+    bound, distortion = bound_and_distortion(model, x, labels, samples, chunk, rng)
     rate = objectives.gaussian_kl(*model.posterior(x, labels))
     marginal = bound
     if model.conditional:
         others = math.ceil(samples / model.architecture.classes)
-        marginal = marginal_bound(model, x, labels, bound, others, chunk, draw)
+        marginal = marginal_bound(model, x, labels, bound, others, chunk, rng)
     return {
         "neg_elbo": distortion + rate,
         "distortion": distortion,

@@ -1,38 +1,86 @@
-"""The metrics by name: what people read beside the numbers. docs/metrics.md explains each."""
+"""The metrics by name: titles, units, directions, and where the label makes models incomparable.
 
+docs/metrics.md explains each.
+"""
+
+import math
+from collections.abc import Collection
 from dataclasses import dataclass
+
+# Knowing one of ten equally frequent digits is worth at most this many nats:
+# p(x) >= p(y) p(x|y), so -log p(x) <= -log p(x|y) + ln 10.
+LABEL_NATS = math.log(10)
 
 
 @dataclass(frozen=True)
 class Metric:
-    """How a metric is called, in which unit it is, whether lower or higher is better, and how many
-    digits behind the point are worth showing."""
+    """How a metric is called and read.
+
+    Attributes:
+        better: `lower` or `higher`, or empty where neither is better.
+        digits: digits behind the point that are worth showing.
+        given_label: what the label is used for when a conditional model is measured; empty where
+            all models are measured alike.
+        label_worth: what the label is worth at most, in the metric's unit.
+        better_conditional: `better` among conditional models; None where it is the same.
+    """
 
     title: str
     unit: str
     better: str
     digits: int = 2
+    given_label: str = ""
+    label_worth: float = math.inf
+    better_conditional: str | None = None
 
 
 NATS, PERCENT = "nats per image", "% of test images"
+BOUND = {
+    "given_label": "bounds on −log p(x|y), where the label y is worth at most ln 10 = 2.30 nats",
+    "label_worth": LABEL_NATS,
+}
+TERM = {"given_label": "terms of the bound on −log p(x|y)"}
+DECODER = {"given_label": "the decoder is given the label of the image it reconstructs"}
+ENCODER = {
+    "given_label": "the encoder is given the label, so the code need not hold it: neither a high"
+    " nor a low accuracy is better",
+    "better_conditional": "",
+}
+SAMPLES = {"given_label": "the samples are decoded with every label equally often"}
+
 METRICS = {
-    "neg_elbo": Metric("-ELBO = rate + distortion", NATS, "lower"),
-    "nll": Metric("NLL, importance-weighted bound", NATS, "lower"),
+    "neg_elbo": Metric("-ELBO = rate + distortion", NATS, "lower", **BOUND),
+    "nll": Metric("NLL, importance-weighted bound", NATS, "lower", **BOUND),
     "nll_marginal": Metric("NLL without the label", NATS, "lower"),
     "bits_per_dim": Metric("Bits per dimension, without the label", "bits per pixel", "lower", 4),
-    "rate": Metric("Rate, KL(q(z|x) || p(z))", NATS, ""),
-    "distortion": Metric("Distortion, -E log p(x|z)", NATS, ""),
-    "reconstruction_cross_entropy": Metric("Reconstruction cross-entropy", NATS, "lower"),
-    "reconstruction_squared_error": Metric("Reconstruction squared error", "per image", "lower"),
-    "active_units": Metric("Active units", "latents", "", 1),
-    "knn_accuracy": Metric("Digit from code, 5 nearest neighbours", PERCENT, "higher"),
-    "probe_accuracy": Metric("Digit from code, linear probe", PERCENT, "higher"),
-    "prior_moments": Metric("Codes from N(0, I), by moments", "squared distance", "lower", 3),
-    "prior_mmd": Metric("Codes from N(0, I), by MMD", "squared MMD", "lower", 4),
-    "frechet_distance": Metric(
-        "Classifier Fréchet distance, this project's own", "squared distance", "lower"
+    "rate": Metric("Rate, KL(q(z|x) || p(z))", NATS, "", **TERM),
+    "distortion": Metric("Distortion, -E log p(x|z)", NATS, "", **TERM),
+    "reconstruction_cross_entropy": Metric(
+        "Reconstruction cross-entropy", NATS, "lower", **DECODER
     ),
-    "conditional_accuracy": Metric("Digit asked for", "% of generated images", "higher"),
+    "reconstruction_squared_error": Metric(
+        "Reconstruction squared error", "per image", "lower", **DECODER
+    ),
+    "active_units": Metric("Active units", "latents", "", 1),
+    "knn_accuracy": Metric("Accuracy of 5-NN on the codes", PERCENT, "higher", **ENCODER),
+    "probe_accuracy": Metric(
+        "Accuracy of a linear probe on the codes", PERCENT, "higher", **ENCODER
+    ),
+    "prior_moments": Metric(
+        "Distance of the codes to N(0, I), Fréchet", "squared distance", "lower", 3
+    ),
+    "prior_mmd": Metric("Distance of the codes to N(0, I), MMD", "squared MMD", "lower", 4),
+    "frechet_distance": Metric(
+        "Fréchet distance of samples to training images",
+        "squared, own classifier's features",
+        "lower",
+        **SAMPLES,
+    ),
+    "conditional_accuracy": Metric(
+        "Conditional accuracy: generated digit is the one asked for",
+        "% of generated images",
+        "higher",
+    ),
 }
 # What the main table and the comparison figure show, where it was measured.
 HEADLINE = (
@@ -45,3 +93,31 @@ HEADLINE = (
     "probe_accuracy",
     "frechet_distance",
 )
+
+
+def direction(name: str, conditional: bool) -> str:
+    """`lower` or `higher`, whichever is better; empty where neither is, or for no such metric.
+
+    Args:
+        conditional: whether the model is given the label.
+    """
+    if name not in METRICS:
+        return ""
+    metric = METRICS[name]
+    if conditional and metric.better_conditional is not None:
+        return metric.better_conditional
+    return metric.better
+
+
+def is_given_label(name: str, model: str, conditional: Collection[str]) -> bool:
+    """Whether the model is given the label when that metric is measured."""
+    return model in conditional and bool(METRICS[name].given_label)
+
+
+def comparable(name: str, models: Collection[str], conditional: Collection[str]) -> bool:
+    """Whether these models are measured alike: all, or none, of them are given the label.
+
+    Also where only some are, if it is known what the label is worth at most.
+    """
+    given = {is_given_label(name, model, conditional) for model in models}
+    return len(given) < 2 or math.isfinite(METRICS[name].label_worth)

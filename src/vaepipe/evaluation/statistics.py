@@ -30,18 +30,18 @@ def mean(name: str, values: Tensor) -> dict[str, float]:
 
 
 def bootstrapped(
-    name: str, statistic: Callable[[Tensor], float], rows: Tensor, draw: torch.Generator
+    name: str, statistic: Callable[[Tensor], float], rows: Tensor, rng: torch.Generator
 ) -> dict[str, float]:
     """A statistic of `[n, d]` rows, and its standard error from rows drawn with replacement.
 
-    Efron 1979. For what is not a mean over images.
+    Efron 1979. For statistics that are not a mean over images.
     """
     rows = rows.to("cpu")
     n = len(rows)
-    again = [statistic(rows[torch.randint(n, (n,), generator=draw)]) for _ in range(RESAMPLES)]
+    resampled = [statistic(rows[torch.randint(n, (n,), generator=rng)]) for _ in range(RESAMPLES)]
     return {
         name: statistic(rows),
-        f"{name}_sem": torch.tensor(again, dtype=torch.float64).std().item(),
+        f"{name}_sem": torch.tensor(resampled, dtype=torch.float64).std().item(),
     }
 
 
@@ -75,14 +75,14 @@ def squared_mmd(x: Tensor, y: Tensor) -> Tensor:
     return pairs - 2 * across.mean()
 
 
-def prior_mmd(z: Tensor, draw: torch.Generator) -> Tensor:
+def prior_mmd(z: Tensor, rng: torch.Generator) -> Tensor:
     """Squared MMD of `[n, d]` from N(0, I), one estimate per block of 500 rows.
 
     Blocks keep the cost linear in n, and their spread gives the standard error of their mean
     (Zaremba, Gretton and Blaschko 2013, arXiv 1307.1954).
     """
     z = z.to("cpu", torch.float64)
-    prior = torch.randn(z.shape, generator=draw, dtype=z.dtype)
+    prior = torch.randn(z.shape, generator=rng, dtype=z.dtype)
     size = min(MMD_BLOCK, len(z) // 2)
     whole = len(z) // size * size
     blocks = zip(z[:whole].split(size), prior[:whole].split(size), strict=True)

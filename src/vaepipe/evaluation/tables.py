@@ -1,6 +1,6 @@
 """Tables over runs. Seeds are the unit of replication."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import combinations
 from typing import Any
 
@@ -8,7 +8,13 @@ import pandas as pd
 from scipy import stats
 
 from vaepipe.core.errors import UserError
-from vaepipe.evaluation.metrics import HEADLINE, METRICS
+from vaepipe.evaluation.metrics import (
+    HEADLINE,
+    METRICS,
+    comparable,
+    direction,
+    is_given_label,
+)
 from vaepipe.results import Run
 
 KEYS = ["model", "latent_dim", "seed"]
@@ -49,7 +55,7 @@ def comparison_table(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def curves_table(histories: Mapping[Run, pd.DataFrame]) -> pd.DataFrame:
-    """A row per run and epoch: model and latent size in one word (`runs`), seed and losses."""
+    """A row per run and epoch: model and latent size in one column (`runs`), seed and losses."""
     parts = [
         table[["epoch", "train_loss", "validation_loss"]].assign(
             runs=f"{run.model}-z{run.latent_dim}", seed=run.seed
@@ -90,18 +96,27 @@ def differences_table(metrics: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def better_model(difference: Any) -> str | None:
+def better_model(difference: Any, conditional: Collection[str] = ()) -> str | None:
     """The better model of a row of `differences_table`, or None.
 
-    None where the interval holds zero, where there is none (one seed), and where neither lower nor
-    higher is better.
+    None where the interval holds zero, where there is none (one seed), where neither lower nor
+    higher is better, and where the models are not comparable (see `metrics.comparable`). A model
+    that is given the label must lead one that is not by more than the label can be worth.
+
+    Args:
+        conditional: names of the models that are given the label.
     """
-    better = METRICS[difference.metric].better
+    name, models = difference.metric, (difference.model_a, difference.model_b)
+    if not comparable(name, models, conditional):
+        return None
+    better = direction(name, all(model in conditional for model in models))
     if not better or not (difference.low > 0 or difference.high < 0):
         return None
-    above = difference.model_a if difference.low > 0 else difference.model_b
-    below = difference.model_b if difference.low > 0 else difference.model_a
-    return above if better == "higher" else below
+    above, below = models if difference.low > 0 else models[::-1]
+    winner, loser = (above, below) if better == "higher" else (below, above)
+    given = [is_given_label(name, model, conditional) for model in (winner, loser)]
+    lead = min(abs(difference.low), abs(difference.high))
+    return None if given == [True, False] and lead <= METRICS[name].label_worth else winner
 
 
 def _measured(metrics: pd.DataFrame) -> list[str]:
@@ -112,7 +127,7 @@ def shared_protocol(results: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """The protocol by which all runs were measured.
 
     Raises:
-        UserError: they were measured by different ones, so that no table may hold them together.
+        UserError: they were measured by different ones, so that they must not share a table.
     """
     protocols = [r["protocol"] for r in results]
     for other in protocols[1:]:

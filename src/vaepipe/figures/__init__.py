@@ -1,6 +1,6 @@
 """The figures, by name: each a function from `Inputs` to a matplotlib figure."""
 
-# Stated without importing matplotlib, for the Snakefile; a test holds it equal to `draw.FIGURES`.
+# Here, so that the Snakefile need not import matplotlib; a test holds it equal to `draw.FIGURES`.
 NAMES = (
     "comparison",
     "rate_distortion",

@@ -1,4 +1,4 @@
-"""Figures made of numbers: the comparison, the rate-distortion plane, latents in use, curves."""
+"""Charts: the comparison, the rate-distortion plane, active latents, curves."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from vaepipe.evaluation.latents import ACTIVE
-from vaepipe.evaluation.metrics import HEADLINE, METRICS
+from vaepipe.evaluation.metrics import HEADLINE, METRICS, direction, is_given_label
 from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.style import MARKERS, colour, empty, label, panels, title
 from vaepipe.models.objectives import gaussian_kl
@@ -24,26 +24,40 @@ def comparison(inputs: Inputs) -> Figure:
     """A metric a row, a latent size a column: seeds as dots, over them the mean and its interval.
 
     Each panel has an axis of its own, because differences between seeds are small beside those
-    between latent sizes.
+    between latent sizes. A dagger marks a model that is given the label, beside others that aren't.
     """
     table, dims = inputs.comparison, sorted(inputs.matrix.latent_dims)
     names = [name for name in HEADLINE if name in set(table["metric"])]
+    conditional = _conditional(inputs)
     figure, axes = panels(len(names), len(dims), 0.6 + 0.17 * len(inputs.matrix.models))
     for line, name in zip(axes, names, strict=True):
         metric = METRICS[name]
-        better = f", {metric.better} is better" if metric.better else ""
+        models = set(table.loc[table["metric"] == name, "model"])
+        marked = {model for model in models if is_given_label(name, model, conditional)}
+        marked = marked if marked != models else set()
+        better = direction(name, conditional=not models - conditional)
+        note = f", {better} is better" if better else ""
+        if any(direction(name, model in conditional) != better for model in models):
+            note += " (not †)"
         for axis, dim in zip(line, dims, strict=True):
             cells = table[(table["metric"] == name) & (table["latent_dim"] == dim)][::-1]
-            _intervals(axis, inputs, cells, name)
+            _intervals(axis, inputs, cells, name, marked)
             axis.set_title(metric.title, loc="left")
-            axis.set_xlabel(f"{metric.unit}{better}", fontsize=7.5, labelpad=1)
+            axis.set_xlabel(f"{metric.unit}{note}", fontsize=7.5, labelpad=1)
     for axis, dim in zip(axes[0], dims, strict=True):
         axis.set_title(f"{dim} latents", loc="right", fontweight="normal", color="#555b64")
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
     return figure
 
 
-def _intervals(axis: Axes, inputs: Inputs, cells: pd.DataFrame, name: str) -> None:
+def _conditional(inputs: Inputs) -> set[str]:
+    """Names of the models that are given the label."""
+    return {run.model for run in inputs.first_runs if inputs.trained(run)[0].conditional}
+
+
+def _intervals(
+    axis: Axes, inputs: Inputs, cells: pd.DataFrame, name: str, marked: set[str]
+) -> None:
     """One line for each model of the cells: its seeds below, mean and interval above."""
     for y, cell in enumerate(cells.itertuples()):
         shade = colour(cell.model, inputs.matrix.models)
@@ -51,7 +65,8 @@ def _intervals(axis: Axes, inputs: Inputs, cells: pd.DataFrame, name: str) -> No
         axis.plot(seeds[name], [y - 0.2] * len(seeds), "o", ms=3.2, alpha=0.55, mew=0, color=shade)
         axis.plot([cell.low, cell.high], [y + 0.12] * 2, "-", lw=3.2, alpha=0.35, color=shade)
         axis.plot(cell.mean, y + 0.12, "|", ms=8, mew=1.8, color=shade)
-    axis.set_yticks(range(len(cells)), [title(model) for model in cells["model"]])
+    labels = [title(model) + " †" * (model in marked) for model in cells["model"]]
+    axis.set_yticks(range(len(cells)), labels)
     axis.set_ylim(-0.55, len(cells) - 0.45)
     axis.grid(axis="y", visible=False)
     axis.locator_params(axis="x", nbins=5)
@@ -96,7 +111,7 @@ def rate_distortion(inputs: Inputs) -> Figure:
 
 
 def _elbo_diagonals(axis: Axes) -> None:
-    """Lines of equal -ELBO over the axis as it is, each named at its upper end."""
+    """Lines of equal -ELBO within the limits of the axis, each labelled at its upper end."""
     (left, right), (bottom, top) = axis.get_xlim(), axis.get_ylim()
     axis.set(xlim=(left, right), ylim=(bottom, top))
     sums = np.arange(np.ceil((left + bottom) / 10) * 10, right + top, 10)
@@ -104,7 +119,7 @@ def _elbo_diagonals(axis: Axes) -> None:
         axis.plot([left, right], [total - left, total - right], "-", lw=0.7, color="#b4b9c1")
         x, y = max(left, total - top), min(top, total - left)
         if x > right or y < bottom + 0.05 * (top - bottom):
-            continue  # no room for its name
+            continue  # no room for its label
         axis.annotate(
             f"-ELBO {total:.0f}", (x, y), (3, -9), textcoords="offset points", fontsize=7,
             color="#777c85", clip_on=True, bbox={"fc": "white", "ec": "none", "pad": 0.6},
@@ -117,12 +132,12 @@ def latent_use(inputs: Inputs, run: Run) -> tuple[np.ndarray, np.ndarray]:
     model, binarize = inputs.trained(run)
     index = torch.arange(min(inputs.settings.points, len(inputs.test.labels)))
     mean, log_var = model.posterior(inputs.pixels(index, binarize), inputs.test.labels[index])
-    kl = gaussian_kl(mean[..., None], log_var[..., None]).mean(0)  # of each latent alone
+    kl = gaussian_kl(mean[..., None], log_var[..., None]).mean(0)  # per latent
     return kl.numpy(), (mean.var(0) > ACTIVE).numpy()
 
 
 def active_latents(inputs: Inputs) -> Figure:
-    """How many nats each latent carries, sorted: bars for the first seed, dots for every seed."""
+    """KL of each latent in nats, sorted: bars for the first seed, dots for every seed."""
     models = [
         run.model
         for run in inputs.first_runs
@@ -180,7 +195,7 @@ def curves(inputs: Inputs) -> Figure:
 
 
 def _band(axis: Axes, histories: list[pd.DataFrame], shade: str) -> None:
-    # A run that failed in its first epoch has no row to tell that its columns hold numbers.
+    # The table of a run that failed in its first epoch is empty, with columns of no number type.
     table = pd.concat(histories).astype(float).groupby("epoch")
     for part, line in (("train", "--"), ("validation", "-")):
         loss = table[f"{part}_loss"].agg(["mean", "min", "max"])

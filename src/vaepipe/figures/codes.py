@@ -8,7 +8,7 @@ from vaepipe.results import Run
 
 
 def shown_dim(latent_dims: tuple[int, ...]) -> int:
-    """The latent size drawn in 3-D: 3 if there is one, else the next smaller, else the next."""
+    """The latent size drawn in 3-D: 3, or the next smaller one, or the next larger one."""
     return min(latent_dims, key=lambda dim: (dim > 3, abs(dim - 3)))
 
 
@@ -22,8 +22,8 @@ def shown_runs(inputs: Inputs) -> list[Run]:
 def codes_3d(inputs: Inputs, run: Run, n: int) -> tuple[Tensor, Tensor]:
     """Codes `[n, 3]` of the first n test images and their labels `[n]`.
 
-    More than three latents are turned onto their first three principal components, fewer are
-    filled up with zeros.
+    More than three latents are projected onto their first three principal components, fewer are
+    padded with zeros.
     """
     model, binarize = inputs.trained(run)
     index = torch.arange(min(n, len(inputs.test.labels)))

@@ -34,7 +34,7 @@ FIGURES = {
 
 def draw_all(inputs: Inputs) -> None:
     """Write every figure over runs, and one figure for each run."""
-    prepare("cpu", threads=1)  # few images: the same bits everywhere matter more than time
+    prepare("cpu", threads=1)  # few images: the same bits on every machine matter more than time
     for name, draw in FIGURES.items():
         _write(draw(inputs), inputs.results.figure(name), inputs.settings.dpi)
     for run in runs_of(inputs.matrix):
@@ -43,9 +43,9 @@ def draw_all(inputs: Inputs) -> None:
 
 
 def _write(figure: Figure, path: Path, dpi: int) -> None:
-    """Write the figure as PNG and, beside it, as SVG; no file says when it was made."""
+    """Write the figure as PNG and, beside it, as SVG; neither file has a date."""
     figure.set_dpi(dpi)
-    # Laid out and measured once: `bbox_inches="tight"` would do both for each file.
+    # Laid out and measured once; `bbox_inches="tight"` would do both for each file.
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     box = figure.get_tightbbox().padded(0.04)

@@ -1,4 +1,4 @@
-"""Figures made of images: what the models give back, make up and pass through."""
+"""Figures of images: reconstructions, samples, interpolations, manifold, digit grid."""
 
 import torch
 from matplotlib.figure import Figure
@@ -20,7 +20,7 @@ from vaepipe.results import Run
 SAMPLE_ROWS = 5
 PAIRS = ((2, 7), (0, 4))  # digits between which codes are interpolated
 SIDE = 11  # images along each side of the manifold
-GIVEN = 3  # the digit that a conditional model is asked for in the manifold
+GIVEN = 3  # the digit that a conditional model is given in the manifold
 
 
 @torch.no_grad()
@@ -60,9 +60,9 @@ def reconstructions(inputs: Inputs) -> Figure:
 
 
 def samples(inputs: Inputs) -> Figure:
-    """The prior's draws through all decoders, a panel a model and latent size.
+    """Draws from N(0, I) through all decoders, a panel for each model and latent size.
 
-    The AE has no prior: given the VAE's, it shows why it can't generate.
+    N(0, I) is no prior of the AE, which is given the same draws.
     """
     models, dims = inputs.matrix.models, sorted(inputs.matrix.latent_dims)
     columns = inputs.settings.images
@@ -78,7 +78,7 @@ def samples(inputs: Inputs) -> Figure:
 def _between(inputs: Inputs, run: Run, first: int, last: int, steps: int) -> Tensor:
     """Images on the straight line between the codes of two test images, `[steps, 784]`.
 
-    A conditional model is told the first digit up to the middle, the last one after it.
+    A conditional model is given the first digit up to the middle, the last one after it.
     """
     model, binarize = inputs.trained(run)
     index = torch.stack([inputs.of_digit(digit)[0] for digit in (first, last)])
@@ -128,7 +128,7 @@ def _plane(inputs: Inputs, run: Run) -> Tensor:
 
 
 def manifold(inputs: Inputs) -> Figure:
-    """What the decoders make of a plane through the latent space."""
+    """Decoded images over a plane through the latent space."""
     runs = shown_runs(inputs)
     figure, axes = panels(1, len(runs), WIDTH / max(2, len(runs)) + 0.28)
     for axis, run in zip(axes[0], runs, strict=True):
@@ -140,7 +140,7 @@ def manifold(inputs: Inputs) -> Figure:
 
 @torch.no_grad()
 def _digits_by_style(inputs: Inputs, run: Run, styles: int) -> Tensor:
-    """Every digit in the same styles, `[10 * styles, 784]`: a row a digit, a column a z."""
+    """Every digit in the same styles, `[10 * styles, 784]`: digits in rows, z in columns."""
     model, _ = inputs.trained(run)
     z = torch.randn(styles, run.latent_dim, generator=generator(0, f"styles {run.latent_dim}"))
     classes = model.architecture.classes
@@ -149,7 +149,7 @@ def _digits_by_style(inputs: Inputs, run: Run, styles: int) -> Tensor:
 
 
 def digit_grid(inputs: Inputs) -> Figure:
-    """What a conditional model makes of each digit in each style."""
+    """Each digit in each style, decoded by a conditional model."""
     runs = [run for run in inputs.first_runs if inputs.trained(run)[0].conditional]
     if not runs:
         return empty("No conditional model is among the runs.")

@@ -7,6 +7,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from vaepipe.core.files import read_table
 from vaepipe.core.rng import generator
 from vaepipe.data.dataset import Images, as_input, test_images
 from vaepipe.models import weights
@@ -20,7 +21,7 @@ class Inputs:
 
     Attributes:
         test: test images as in the files.
-        seen: the same as models see them, by `train.binarize`: one draw for all figures.
+        seen: the same as input of the models, by `train.binarize`: one draw for all figures.
         histories: a row per epoch, by run.
         metrics, comparison: the tables of `vaepipe.evaluation.tables`.
     """
@@ -44,9 +45,9 @@ class Inputs:
         )
 
     def trained(self, run: Run) -> tuple[nn.Module, str]:
-        """The run's model, and how it saw its pixels."""
-        model, note = weights.load(self.results.model(run))
-        return model, note["train"]["binarize"]
+        """The run's model, and how it was given its pixels (`train.binarize`)."""
+        model, metadata = weights.load(self.results.model(run))
+        return model, metadata["train"]["binarize"]
 
     def pixels(self, index: Tensor, binarize: str) -> Tensor:
         """Input of some test images, `[n, 784]`."""
@@ -64,7 +65,7 @@ class Inputs:
 
 
 def read(matrix: Matrix, settings: Figures, data: Path, results: Results) -> Inputs:
-    """Read all that the figures need; weights are read one at a time, when drawn."""
+    """Read what the figures need; weights are read one at a time, when they are drawn."""
     test = test_images(data).to(torch.device("cpu"))
     ways = ("dynamic", "none")
     return Inputs(
@@ -73,7 +74,7 @@ def read(matrix: Matrix, settings: Figures, data: Path, results: Results) -> Inp
         results,
         test,
         {way: as_input(test.pixels, way, generator(0, "figures")) for way in ways},
-        {run: pd.read_csv(results.history(run)) for run in runs_of(matrix)},
-        pd.read_csv(results.metrics_table),
-        pd.read_csv(results.comparison_table),
+        {run: read_table(results.history(run)) for run in runs_of(matrix)},
+        read_table(results.metrics_table),
+        read_table(results.comparison_table),
     )

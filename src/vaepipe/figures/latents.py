@@ -14,7 +14,7 @@ from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.style import WIDTH, label
 
 RAINBOW = plt.get_cmap("rainbow", 10)
-APART = ListedColormap(DIGIT_COLOURS)
+DISTINCT = ListedColormap(DIGIT_COLOURS)
 
 Draw = Callable[[plt.Axes, np.ndarray, np.ndarray, Colormap], None]
 
@@ -29,7 +29,7 @@ def _panels(inputs: Inputs, n: int, draw: Draw, colours: Colormap) -> Figure:
         axis = figure.add_axes((left, 0.09, width * 0.94, side / (side + 0.45)), projection="3d")
         codes, labels = (t.numpy() for t in codes_3d(inputs, run, n))
         draw(axis, codes, labels, colours)
-        # Codes far out would squeeze all others into the middle.
+        # Without the outliers, which would squeeze all other codes.
         low, high = np.quantile(codes, [0.002, 0.998], axis=0)
         high = np.maximum(high, low + 1e-3)
         axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), zlim=(low[2], high[2]))
@@ -59,15 +59,15 @@ def _points(axis: plt.Axes, codes: np.ndarray, labels: np.ndarray, colours: Colo
 
 
 def latents_rainbow(inputs: Inputs) -> Figure:
-    """Each code drawn as its digit at its place, in rainbow colours."""
+    """Each code drawn as its digit, in rainbow colours."""
     return _panels(inputs, inputs.settings.digits, _digits, RAINBOW)
 
 
 def latents_digits(inputs: Inputs) -> Figure:
-    """The same in colours that can be told apart."""
-    return _panels(inputs, inputs.settings.digits, _digits, APART)
+    """The same in colours that colour-blind readers can tell apart."""
+    return _panels(inputs, inputs.settings.digits, _digits, DISTINCT)
 
 
 def latents_points(inputs: Inputs) -> Figure:
     """Each code drawn as a point, coloured by digit."""
-    return _panels(inputs, inputs.settings.points, _points, APART)
+    return _panels(inputs, inputs.settings.points, _points, DISTINCT)

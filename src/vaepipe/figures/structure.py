@@ -23,7 +23,7 @@ def _height(size: int) -> float:
 def _layer(
     axis: Axes, x: float, y: float, size: int, name: str, fill: str, count: str, above: bool = False
 ) -> None:
-    """A layer as an upright box, as tall as the logarithm of its size, its name and size beside."""
+    """A layer as a box, its height the logarithm of its size, with name and size beside it."""
     height = _height(size)
     box = FancyBboxPatch(
         (x - 0.13, y - height / 2),
@@ -55,7 +55,7 @@ def _arrow(axis: Axes, start: tuple, end: tuple, text: str = "", bend: float = 0
 
 
 def _chain(axis: Axes, places: list[float], texts: list[str]) -> None:
-    """Arrows from layer to layer, each with what happens on the way."""
+    """Arrows from layer to layer, each labelled with its operation."""
     for left, right, text in zip(places, places[1:], texts, strict=False):
         _arrow(axis, (left + 0.16, 0), (right - 0.16, 0), text)
 

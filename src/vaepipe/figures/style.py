@@ -1,4 +1,4 @@
-"""One look for all figures: sized for print, ink on paper."""
+"""The common style of all figures: sized for print, dark ink on white."""
 
 from collections.abc import Iterable
 
@@ -15,7 +15,7 @@ from torch import Tensor
 from vaepipe.figures import COLOURS
 from vaepipe.results import Run
 
-WIDTH = 7.2  # inches: the text width of a printed page, so that 8.5 points stay 8.5 points
+WIDTH = 7.2  # inches: the text width of a printed page, so that fonts keep their size
 SIDE = 28  # pixels of an image's side
 SPARE = ["#CC79A7", "#E69F00", "#56B4E9"]
 MARKERS = "osD^vP*X"
@@ -60,22 +60,22 @@ def colour(model: str, models: Iterable[str]) -> str:
 
 
 def title(model: str) -> str:
-    """The model's name as it is written in text: AE, VAE, CVAE."""
+    """The model's name in text: AE, VAE, CVAE."""
     return model.upper()
 
 
 def label(run: Run) -> str:
-    """Model and latent size, as a row or a panel is called."""
+    """Model and latent size, the label of a row or a panel."""
     return f"{title(run.model)}, {run.latent_dim} latent{'s' * (run.latent_dim > 1)}"
 
 
 def mosaic(images: Tensor, columns: int, gap: int = 1) -> Tensor:
-    """Small images side by side in one big one, row after row.
+    """Small images side by side in a big one, row by row.
 
     Args:
         images: `[n, 784]`, values in [0, 1].
-        columns: images in a row; the last row is filled up with paper.
-        gap: pixels of paper between two images.
+        columns: images in a row; the last row is padded with white.
+        gap: white pixels between two images.
 
     Returns:
         `[rows * (28 + gap) - gap, columns * (28 + gap) - gap]`.
@@ -98,7 +98,7 @@ def show(axis: Axes, images: Tensor, columns: int, gap: int = 1) -> None:
 
 
 def empty(text: str) -> Figure:
-    """A small figure that says why there is nothing to draw."""
+    """A small figure with a sentence in it: why there is nothing to draw."""
     figure = plt.figure(figsize=(WIDTH, 0.6))
     figure.text(0.5, 0.5, text, ha="center", va="center", color="#555b64")
     return figure
@@ -109,7 +109,7 @@ def image_rows(rows: dict[str, Tensor], blocks: int = 1) -> Figure:
 
     Args:
         rows: label of a row: its images `[n, 784]`, values in [0, 1].
-        blocks: groups of equal size that a row falls into, set apart from each other.
+        blocks: groups of equal size that each row consists of, with space between them.
     """
     n = max(len(images) for images in rows.values()) // blocks
     names = 1.15  # inches for the labels

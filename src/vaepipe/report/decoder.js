@@ -1,4 +1,4 @@
-// The decoders of the trained models: the same layers as in vaepipe/models/mlp.py.
+// The decoders of the trained models: the same layers as in vaepipe/models/networks.py.
 "use strict";
 
 /** The bytes that `embed.packed` wrote: base64 of a zlib stream. */

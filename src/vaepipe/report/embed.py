@@ -1,4 +1,4 @@
-"""What goes into the page besides text: images, plotly, codes and decoders, all as text."""
+"""Images, plotly, codes and decoders as text that can be embedded in the page."""
 
 import json
 import zlib
@@ -13,8 +13,8 @@ from markupsafe import Markup
 from torch import Tensor, nn
 
 SIDES = ("width", "height")
-STEPS = 2**15 - 1  # of a quantised number to either side of zero
-DECODERS_LIMIT = 2_600_000  # characters; larger decoders would make the page too heavy to pass on
+STEPS = 2**15 - 1  # integers on either side of zero
+DECODERS_LIMIT = 2_600_000  # characters; larger decoders would make the page too large to send
 
 
 def packed(data: bytes) -> str:
@@ -86,10 +86,10 @@ def decoder_size(layers: list[dict[str, Any]]) -> int:
 
 @torch.no_grad()
 def quantisation_error(model: nn.Module, z: Tensor, labels: Tensor) -> float:
-    """The most that any pixel's probability moves because the weights are quantised.
+    """The largest change of a pixel's probability that quantising the weights makes.
 
     Args:
-        z, labels: where the decoder is asked, `[n, latent_dim]` and `[n]`.
+        z, labels: inputs of the decoder, `[n, latent_dim]` and `[n]`.
     """
     exact = model.decode(z, labels).sigmoid()
     weights = {k: v.clone() for k, v in model.state_dict().items()}
@@ -98,9 +98,9 @@ def quantisation_error(model: nn.Module, z: Tensor, labels: Tensor) -> float:
         for k, v in weights.items()
     }
     model.load_state_dict(rounded)
-    moved = (model.decode(z, labels).sigmoid() - exact).abs().max().item()
+    change = (model.decode(z, labels).sigmoid() - exact).abs().max().item()
     model.load_state_dict(weights)
-    return moved
+    return change
 
 
 def points(codes: Tensor) -> dict[str, str]:

@@ -5,7 +5,7 @@ const byId = (id) => document.getElementById(id);
 const json = (id) => JSON.parse(byId(id).textContent);
 const styled = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-/** Sliders, canvases and the digit asked for; returns a function that moves z. */
+/** Sliders, canvases and the digit for the CVAE; returns a function that sets z. */
 async function decoders(about) {
   const models = await Promise.all(about.models.map(async (model) => ({
     ...model,
@@ -33,7 +33,7 @@ async function decoders(about) {
   function move(z) {
     rows.forEach(({ range, number }, k) => {
       const value = Math.round(z[k] * 1000) / 1000;
-      // An AE's codes lie where they like: the slider reaches as far as what it is given.
+      // An AE's codes are not bounded by a prior: widen the sliders to reach z.
       const reach = Math.max(Number(range.max), Math.ceil(Math.abs(value)));
       range.min = -reach;
       range.max = reach;
@@ -93,7 +93,7 @@ function layout(about, model) {
   };
 }
 
-/** Every model's codes in a plot of its own; `move` is told the code of a clicked point. */
+/** Every model's codes in a plot of its own; `move` gets the code of a clicked point. */
 async function plots(about, move) {
   const source = new TextDecoder().decode(await unpack(byId("plotly").textContent));
   const script = document.createElement("script");
@@ -122,7 +122,7 @@ async function plots(about, move) {
   });
 }
 
-/** Give all plots the camera of one, if that is asked for. */
+/** Give all plots the camera of one, if the box is checked. */
 function follow(places, leader, change) {
   const camera = change["scene.camera"];
   if (!camera || !byId("same-camera").checked) return;
@@ -139,7 +139,7 @@ async function explore() {
   byId("explorer").dataset.ready = "true";
 }
 
-// Plotly takes a second to start: not before the reader comes near.
+// Plotly takes a second to start: wait until the reader is near.
 new IntersectionObserver((entries, observer) => {
   if (!entries.some((entry) => entry.isIntersecting)) return;
   observer.disconnect();
@@ -148,7 +148,7 @@ new IntersectionObserver((entries, observer) => {
   });
 }, { rootMargin: "800px" }).observe(byId("explorer"));
 
-// The section that is being read is marked in the navigation.
+// Mark the section that is being read in the navigation.
 const links = new Map([...document.querySelectorAll("nav a")].map((a) => [a.hash.slice(1), a]));
 const reading = new IntersectionObserver((entries) => {
   for (const entry of entries) {

@@ -15,8 +15,8 @@ from vaepipe.results import Run
 def explorer(inputs: Inputs) -> dict[str, Any]:
     """What explorer.js draws from, for the runs shown in 3-D.
 
-    `models` has a `decoder` each if `decodes` holds; else `why_not` says what is in the way.
-    `error` is the most that quantised weights move any pixel, over codes and draws from N(0, I).
+    `models` have a `decoder` each if `decodes` is true; else `why_not` gives the reason. `error` is
+    the largest change of a pixel by quantised weights, over codes and draws from N(0, I).
     """
     dim = shown_dim(inputs.matrix.latent_dims)
     runs = shown_runs(inputs)
@@ -24,11 +24,11 @@ def explorer(inputs: Inputs) -> dict[str, Any]:
     why_not = None
     if dim > 3:
         why_not = (
-            "The runs have no latent size of 3 or fewer, so there is no z that three sliders could"
-            " set; add 3 to matrix.latent_dims. The plots show principal components."
+            "No run has 3 latents or fewer, so three sliders can't set z; add 3 to"
+            " matrix.latent_dims. The plots show principal components."
         )
     elif sum(embed.decoder_size(model["decoder"]) for model in models) > embed.DECODERS_LIMIT:
-        why_not = "The decoders are too large to be shipped in a page that is to be passed on."
+        why_not = "The decoders are too large to be embedded in the page."
     if why_not:
         models = [model | {"decoder": None} for model in models]
     first = inputs.trained(runs[0])[0].architecture
@@ -48,7 +48,7 @@ def explorer(inputs: Inputs) -> dict[str, Any]:
 
 
 def _ranges(codes: Tensor) -> list[list[float]]:
-    """Low and high end of each axis; codes far out would squeeze all others into the middle."""
+    """Low and high end of each axis, without the outliers, which would squeeze all other codes."""
     low, high = torch.quantile(codes, torch.tensor([0.002, 0.998]), dim=0)
     margin = 0.05 * (high - low) + 0.01
     return torch.stack([low - margin, high + margin], 1).tolist()

@@ -1,16 +1,14 @@
 """Tables, figures and decoders to one HTML file that needs no other."""
 
-import os
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from jinja2 import Environment
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from vaepipe.core.device import prepare
-from vaepipe.core.files import read_json
+from vaepipe.core.files import read_json, read_table
 from vaepipe.data.idx import SIDE
 from vaepipe.data.manifest import DATA_SETS, verify
 from vaepipe.evaluation.metrics import HEADLINE, METRICS
@@ -19,21 +17,23 @@ from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.inputs import read as read_inputs
 from vaepipe.models import weights
 from vaepipe.params import Figures, Matrix
-from vaepipe.report import embed, numbers, origin, templates, versions
+from vaepipe.report import embed, numbers, provenance, templates, versions
+from vaepipe.report.captions import captions as read_captions
+from vaepipe.report.captions import outcomes
 from vaepipe.report.explorer import explorer
 from vaepipe.results import Results, runs_of
 
 CAPTIONS = Path("workflow/report")
 SECTIONS = {
-    "verdict": "Verdict",
-    "numbers": "Numbers",
-    "explore": "Explore",
+    "summary": "Summary",
+    "numbers": "Metrics",
+    "explore": "Explorer",
     "images": "Images",
-    "latents": "Latents",
+    "latents": "Latent space",
     "method": "Models and loss",
-    "origin": "Provenance",
+    "provenance": "Provenance",
 }
-# Figures that only some models give anything to draw for.
+# Figures that need a variational or a conditional model.
 OF_VARIATIONAL = ("rate_distortion", "active_latents")
 OF_CONDITIONAL = ("digit_grid",)
 
@@ -41,7 +41,7 @@ OF_CONDITIONAL = ("digit_grid",)
 def render(
     matrix: Matrix, figures: Figures, data: Path, results: Results, captions: Path = CAPTIONS
 ) -> str:
-    """The whole page as HTML.
+    """The whole page as HTML, a function of its arguments and of the files of the other stages.
 
     Args:
         data: folder of the data set.
@@ -49,12 +49,12 @@ def render(
     """
     prepare("cpu", threads=1)
     inputs = read_inputs(matrix, figures, data, results)
-    kinds = {run.model: inputs.trained(run)[0] for run in inputs.first_runs}
-    conditional = {name for name, model in kinds.items() if model.conditional}
-    variational = {name for name, model in kinds.items() if model.variational}
+    models = {run.model: inputs.trained(run)[0] for run in inputs.first_runs}
+    conditional = {name for name, model in models.items() if model.conditional}
+    variational = {name for name, model in models.items() if model.variational}
     measured = {run.name: read_json(results.metrics(run)) for run in runs_of(matrix)}
     protocol = read_json(results.protocol)
-    provenance = read_json(results.provenance)
+    made_with = read_json(results.provenance)
     timing = {run: read_json(results.timing(run)) for run in runs_of(matrix)}
     manifest = verify(data)
     page = _environment().get_template("page.html.j2")
@@ -65,18 +65,17 @@ def render(
         failed={name: m["failed"] for name, m in measured.items() if m["failed"]},
         conditional=conditional,
         variational=variational,
-        figures=_figures(results, captions, conditional, variational),
+        figures=_figures(inputs, captions, conditional, variational),
         explorer=explorer(inputs),
         points=min(figures.points, len(inputs.test.labels)),
         side=SIDE,
-        kl_page=os.path.relpath("docs/kl.md", results.folder),
         protocol=protocol,
         data=manifest,
         data_set=DATA_SETS[manifest["data_set"]].torchvision,
         timing=timing,
         **_numbers(inputs, timing, conditional),
-        **_origin(inputs, timing, protocol, provenance),
-        changes_since=provenance["changes"] and versions.html(provenance["changes"]),
+        **_provenance(inputs, timing, protocol, made_with),
+        changes_since=made_with["changes"] and versions.html(made_with["changes"]),
         plotly=embed.packed(get_plotlyjs().encode()),
         style=Markup(_source("page.css")),
         script=Markup(_source("decoder.js") + _source("explorer.js")),
@@ -99,73 +98,68 @@ def _environment() -> Environment:
 
 
 def _value(value: Any) -> str:
-    """A setting as people read it."""
+    """A setting for readers."""
     if isinstance(value, dict):
         return ", ".join(f"{key} {_value(one)}" for key, one in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _figures(
-    results: Results, captions: Path, conditional: set[str], variational: set[str]
+    inputs: Inputs, captions: Path, conditional: set[str], variational: set[str]
 ) -> dict[str, dict[str, Any]]:
-    """Source, size and caption of each figure that these models give anything to draw for."""
+    """Source, size and caption of each figure that these models have something to show in."""
     left_out = (() if conditional else OF_CONDITIONAL) + (() if variational else OF_VARIATIONAL)
     names = [name for name in NAMES if name not in left_out]
-    texts = origin.captions(captions, names)
-    found = {}
+    texts = read_captions(captions, names, outcomes(inputs, conditional))
+    shown = {}
     for name in names:
-        path = results.figure(name).with_suffix(".svg")
+        path = inputs.results.figure(name).with_suffix(".svg")
         width, height = embed.svg_size(path)
-        heading, text = texts[name]
-        found[name] = {
+        shown[name] = {
             "source": embed.svg_uri(path),
             "width": width,
             "height": height,
-            "heading": heading,
-            "text": text,
+            "heading": texts[name].heading,
+            "text": texts[name].text,
         }
-    return found
+    return shown
 
 
 def _numbers(inputs: Inputs, timing: dict, conditional: set[str]) -> dict[str, Any]:
-    """Tables and verdict."""
+    """Tables and summary."""
     comparison = inputs.comparison
-    differences = pd.read_csv(inputs.results.differences_table)
+    differences = read_table(inputs.results.differences_table)
     seconds = numbers.seconds_table(timing)
     others = tuple(name for name in METRICS if name not in HEADLINE)
     terms = comparison.pivot(index=["latent_dim", "model"], columns="metric", values="mean")
     return {
-        "metrics": METRICS,
-        "verdict": numbers.summary_sentences(comparison, differences, conditional),
+        "summary": numbers.summary_sentences(comparison, differences, conditional),
         "main": numbers.main_table(comparison, seconds, differences, conditional),
         "others": numbers.main_table(comparison, seconds, differences, conditional, others),
-        "differences": [
-            {"row": row, "better": numbers.better(row, conditional)}
-            for row in differences[differences["n"] > 1].itertuples()
-        ],
+        "differences": numbers.differences_rows(differences, conditional),
         "terms": terms.dropna(subset="rate").reset_index().to_dict("records")
         if "rate" in terms
         else [],
-        "seconds": sum(about["seconds"] for about in timing.values()),
+        "seconds": sum(record["cpu_seconds"] for record in timing.values()),
     }
 
 
-def _origin(
-    inputs: Inputs, timing: dict, protocol: dict[str, Any], provenance: dict[str, Any]
+def _provenance(
+    inputs: Inputs, timing: dict, protocol: dict[str, Any], made_with: dict[str, Any]
 ) -> dict[str, Any]:
     """Settings, code and machines."""
     metadata = weights.read_metadata(inputs.results.model(inputs.first_runs[0]))
-    used = origin.settings_used(inputs.matrix, inputs.settings, metadata, protocol)
-    default, git = provenance["committed_params"], provenance["git"]
-    changes = origin.changed(used, default)
+    used = provenance.settings_used(inputs.matrix, inputs.settings, metadata, protocol)
+    default, git = made_with["committed_params"], made_with["git"]
+    changes = provenance.changed(used, default)
     return {
         "train": metadata["train"],
         "settings": used,
         "defaults": default,
         "changes": changes,
-        "commands": origin.commands(changes, git["commit"]),
+        "commands": provenance.commands(changes, git["commit"]),
         "git": git,
-        "versions": provenance["versions"],
-        "processor": provenance["processor"],
-        "machines": origin.machines(timing),
+        "versions": made_with["versions"],
+        "processor": made_with["processor"],
+        "machines": provenance.machines(timing),
     }

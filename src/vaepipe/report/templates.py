@@ -4,7 +4,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
 def environment() -> Environment:
-    """Templates that escape what they show and refuse a name that they are not given."""
+    """Templates that escape their values and fail on an undefined name."""
     return Environment(
         loader=PackageLoader("vaepipe.report", "."),
         autoescape=True,

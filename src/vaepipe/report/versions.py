@@ -11,6 +11,7 @@ from PIL import Image
 
 from vaepipe.evaluation.metrics import METRICS
 from vaepipe.report import templates
+from vaepipe.report.numbers import typeset
 from vaepipe.versions.diff import Diff, as_json, mean, shown
 
 WIDTH = 900  # pixels of a figure that stands beside another
@@ -23,7 +24,7 @@ def html(changes: Mapping[str, Any], pictures: Pictures | None = None) -> Markup
 
     Args:
         changes: what `vaepipe.versions.diff.as_json` gives.
-        pictures: the figures that differ; None shows no figure, which would make a page heavy.
+        pictures: the figures that differ; None shows no figure, to keep a page small.
     """
     template = _environment().get_template("versions.html.j2")
     return Markup(template.render(diff=changes, pictures=pictures))
@@ -38,7 +39,7 @@ def page(diff: Diff) -> str:
 
 def _environment() -> Environment:
     environment = templates.environment()
-    environment.filters |= {"shown": shown, "small": _small}
+    environment.filters |= {"shown": shown, "small": _small, "typeset": typeset}
     environment.globals |= {"mean": mean, "METRICS": METRICS}
     return environment
 

@@ -12,7 +12,7 @@ from scipy import stats
 
 from vaepipe.core.errors import UserError
 from vaepipe.core.provenance import git
-from vaepipe.evaluation.metrics import METRICS
+from vaepipe.evaluation.metrics import METRICS, direction
 from vaepipe.figures import NAMES
 from vaepipe.versions.revisions import Version, earlier, read_version
 
@@ -98,10 +98,12 @@ def moves(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     both["model"] = pd.Categorical(both["model"], models)
     both["metric"] = pd.Categorical(both["metric"], metrics)
     both = both.sort_values(["latent_dim", "model", "metric"])
+    # Only models that are given the label have this metric.
+    conditional = set(both.loc[both["metric"] == "conditional_accuracy", "model"])
     rows = []
     for row in both.to_dict("records"):
         sides = [{k: row[f"{k}_{side}"] for k in ("n", "mean", "sd")} for side in ("old", "new")]
-        better = METRICS[row["metric"]].better if row["metric"] in METRICS else ""
+        better = direction(row["metric"], row["model"] in conditional)
         if any(math.isnan(side["n"]) for side in sides):
             moved, half = math.nan, math.nan
             said = "new" if math.isnan(sides[0]["n"]) else "gone"

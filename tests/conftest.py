@@ -62,9 +62,13 @@ KINDS = {
 }
 
 
+OF_FIXTURES = {"browser": "chromium"}  # what tests need that use these
+
+
 def needed(item) -> list[str]:
     """What a test needs of the machine, by its names in tests/needs.py."""
-    return [name for mark in item.iter_markers("needs") for name in mark.args]
+    marked = [name for mark in item.iter_markers("needs") for name in mark.args]
+    return [*marked, *(need for name, need in OF_FIXTURES.items() if name in item.fixturenames)]
 
 
 def pytest_collection_modifyitems(config, items):

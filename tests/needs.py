@@ -57,6 +57,10 @@ NEEDS = {
         lambda: os.geteuid() == 0 and _succeeds(*AS_OTHER_USER, "true"),
         "apt-get install util-linux; run the tests as root, who has CAP_DAC_READ_SEARCH",
     ),
+    "no GPU": Need(
+        lambda: not glob("/dev/nvidia[0-9]*"),
+        "the test asks for a GPU where there is none; run it on a machine without one",
+    ),
     "glibc": Need(
         lambda: platform.libc_ver()[0] == "glibc",
         "memory is kept where the C library is glibc, as on Debian and Ubuntu",

@@ -9,7 +9,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from glob import glob
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
@@ -17,11 +16,12 @@ from urllib.parse import quote
 
 import psutil
 
+from needs import postgresql_programs
 from vaepipe.tracking.ui import serving
 
 PATIENT = 60  # seconds
 # The folder of PostgreSQL's programs; None if it is not installed.
-POSTGRESQL = next(map(Path, sorted(glob("/usr/lib/postgresql/*/bin"), reverse=True)), None)
+POSTGRESQL = postgresql_programs()
 
 
 def free_port() -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, a_copy, git, run_in, stage_command, with_site
+from needs import AS_OTHER_USER, OTHER_USER
 from vaepipe.core.files import future_dated, read_json, undo_future_dates
 
 MODEL, HISTORY = "models/ae-z3-s0.safetensors", "history/ae-z3-s0.csv"
@@ -138,34 +139,25 @@ def test_files_from_the_future_keep_their_order(tmp_path):
     assert max(dates) < now + hour
 
 
-# A second user who may read everything, as most may on a shared machine, and write what is theirs.
-USER = 65534
-AS_USER = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
-AS_USER += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-
-
 @pytest.fixture
 def their_folder():
     """A folder of the second user, which pytest's own can't hold: they are the first user's."""
-    if os.geteuid():
-        pytest.skip("only root can start processes of another user")
-    if subprocess.run([*AS_USER, sys.executable, "-c", ""], capture_output=True).returncode:
-        pytest.skip("this root may not give a process the right to read: CAP_DAC_READ_SEARCH")
     with tempfile.TemporaryDirectory() as folder:
-        shutil.chown(folder, USER, USER)
+        shutil.chown(folder, OTHER_USER, OTHER_USER)
         yield Path(folder)
 
 
+@pytest.mark.needs("second user")
 def test_another_user_gets_the_same_bits_elsewhere_and_a_message_here(
     smoke_tree, their_folder, record
 ):
     words = stage_command(smoke_tree, "train", results=their_folder)
-    done = run_in(smoke_tree, *AS_USER, *words)
+    done = run_in(smoke_tree, *AS_OTHER_USER, *words)
     assert done.returncode == 0, done.stderr
-    assert (their_folder / MODEL).stat().st_uid == USER
+    assert (their_folder / MODEL).stat().st_uid == OTHER_USER
     assert_same(their_folder, smoke_tree)
     for stage, file in (("train", "results/checkpoints"), ("compare", "results/metrics.csv")):
-        done = run_in(smoke_tree, *AS_USER, *stage_command(smoke_tree, stage))
+        done = run_in(smoke_tree, *AS_OTHER_USER, *stage_command(smoke_tree, stage))
         assert done.returncode == 1
         assert done.stderr.startswith(f"vaepipe: {file}"), done.stderr
         assert done.stderr.endswith("can't be written: Permission denied\n")

@@ -1,7 +1,6 @@
 """The page in a real browser: it draws, decodes as PyTorch does, and asks nobody for anything."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -18,8 +17,6 @@ SIZES = [(width, scheme) for width in (400, 1400) for scheme in ("light", "dark"
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     """A headless Chromium that logs its console and its requests."""
-    if not (shutil.which("chromium") and shutil.which("chromedriver")):
-        pytest.skip("Chromium and its driver are not installed; .ci/run installs them")
     with chromium(tmp_path_factory.mktemp("chromium")) as driver:
         yield driver
 

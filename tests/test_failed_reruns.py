@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
 import yaml
 
 from conftest import a_copy, environment_of, git, run_in
@@ -17,7 +16,7 @@ from vaepipe.results import Results
 from vaepipe.versions.keep import KEPT, keep, put_back
 
 PRECIOUS = ("models/*", "history/*", "metrics/*", "classifier.*")
-NO_CUDA = pytest.mark.skipif(torch.cuda.is_available(), reason="asks for a GPU that is not there")
+NO_CUDA = pytest.mark.needs("no GPU")
 MODEL = "results/models/ae-z3-s0.safetensors"
 
 

@@ -5,6 +5,7 @@ when training's does: see `vaepipe.core.provenance.code_of`.
 """
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,10 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 # Listed for no stage. They turn flags into settings and settings into names of files, and all of
 # that stands in the stage's command, which both drivers compare.
 EXEMPT = {f"src/vaepipe/{name}.py" for name in ("__init__", "params", "flags", "results")}
+
+
+# How `vaepipe.models.MODELS` names a class that is imported when it is built.
+BY_NAME = re.compile(r"vaepipe(\.\w+)+:\w+")
 
 
 def is_for_types(node: ast.AST) -> bool:
@@ -40,6 +45,8 @@ def names(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{path}: a relative import"
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Constant) and BY_NAME.fullmatch(str(node.value)):
+            found.add(node.value.partition(":")[0])
     return {name for name in found if name.split(".")[0] == "vaepipe"}
 
 

@@ -1,6 +1,5 @@
 """What a process imports before its work begins; docs/performance.md has the times."""
 
-import platform
 import subprocess
 import sys
 
@@ -94,9 +93,7 @@ def steps() -> list[str]:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
 
-@pytest.mark.skipif(
-    platform.libc_ver()[0] != "glibc", reason="memory is kept where the C library is glibc"
-)
+@pytest.mark.needs("glibc")
 def test_a_step_is_made_of_memory_that_is_there(steps):
     """Its arrays are not given back to the system and taken anew, which was 650 pages a step."""
     assert float(steps[0]) < 100, "pages of memory taken by a step"

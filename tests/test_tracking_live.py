@@ -81,7 +81,7 @@ def test_a_run_of_other_code_is_replaced(server, live, tmp_path):
 
 
 def test_training_that_broke_off_goes_on_in_the_same_run(server, live, tmp_path, monkeypatch):
-    monkeypatch.setattr("vaepipe.training.live.PATIENCE", 1000.0)
+    monkeypatch.setattr("vaepipe.training.live.PATIENCE", 1e6)
     name, rows = tmp_path.name, history(VAE)
 
     def state() -> str:
@@ -222,7 +222,7 @@ def test_more_rows_than_one_call_takes_arrive(server, live, tmp_path):
 
 def test_a_password_in_the_address_is_not_shown(live, monkeypatch, capfd):
     """Said once, however many rows there are; training is not disturbed."""
-    monkeypatch.setattr("vaepipe.training.live.PATIENCE", 1000.0)
+    monkeypatch.setattr("vaepipe.training.live.PATIENCE", 1e6)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     url = refusing().replace("//", "//ann:s3cr%40t@")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", url)

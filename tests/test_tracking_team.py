@@ -25,7 +25,7 @@ from vaepipe.training.live import streaming
 
 PLAIN = "only-for@tests"
 PASSWORD = "only%2Dfor%40tests"  # the same, as an address holds it
-pytestmark = pytest.mark.skipif(not POSTGRESQL, reason="PostgreSQL is not installed")
+pytestmark = pytest.mark.needs("postgresql")
 
 
 @pytest.fixture(scope="module")

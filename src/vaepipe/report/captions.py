@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from vaepipe.figures.codes import shown_dim
-from vaepipe.figures.images import from_prior, reconstructed
+from vaepipe.figures.decoded import from_prior, reconstructed
 from vaepipe.figures.inputs import Inputs
 from vaepipe.report.numbers import names_of, number
 from vaepipe.results import Run

@@ -1,8 +1,8 @@
 """SHA-256 of every result that the same params, code and versions must give again, bit for bit.
 
 Circumstances are left out, because they differ from run to run: `results/timing` (seconds, memory),
-`results/mlflow.json` and `published.json` (ids that MLflow draws), and `results/report.html`, which
-shows both.
+`results/provenance.json` (commit, machine), `results/mlflow.json` (ids that MLflow draws), and
+`results/report.html`, which shows circumstances.
 """
 
 import hashlib

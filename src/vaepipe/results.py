@@ -64,7 +64,7 @@ class Results:
 
     @property
     def classifier(self) -> Path:
-        """Weights of the classifier that judges generated images, and its reference."""
+        """Weights of the classifier that measures generated images, and its reference."""
         return self.folder / "classifier.safetensors"
 
     @property

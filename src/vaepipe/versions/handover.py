@@ -37,7 +37,7 @@ def hand_to_dvc(root: Path) -> str:
         )
     if foreign:
         raise UserError(
-            f"Snakemake has no record of how {some(foreign)} came about, so nobody knows whether"
+            f"Snakemake has no record of how {some(foreign)} was made, so it is not known whether"
             " params.yaml belongs to it. `dvc status` says whether DVC made it"
         )
     results = Results(root / "results")

@@ -44,8 +44,8 @@ def verify(root: Path) -> Iterator[Finding]:
     digests = read_json(results.digest)["files"]
     first = {run.model: run for run in reversed(runs_of(settings.matrix))}
     for run in sorted(first.values(), key=lambda run: settings.matrix.models.index(run.model)):
-        note = weights.read_metadata(results.model(run))
-        if params.from_dict(params.Train, note["train"]) != settings.train:
+        metadata = weights.read_metadata(results.model(run))
+        if params.from_dict(params.Train, metadata["train"]) != settings.train:
             raise UserError(
                 f"{results.model(run)} was trained with other settings than params.yaml holds;"
                 " run the pipeline, or put the settings back"
@@ -60,8 +60,8 @@ def _rerun(root: Path, run: Run, settings: params.Settings, there: Results, to: 
     data = ["--data", f"data/{settings.data.name}"]
     chosen = ["--model", run.model, "--latent_dim", str(run.latent_dim), "--seed", str(run.seed)]
     train = [*chosen, *flags.to_cli_args(settings.train), *data, "--results", str(to.folder)]
-    judge = ["--classifier", str(there.classifier.relative_to(root))]
-    given = ["--weights", str(to.model(run)), *judge]
+    classifier = ["--classifier", str(there.classifier.relative_to(root))]
+    given = ["--weights", str(to.model(run)), *classifier]
     evaluate = [*given, *flags.to_cli_args(settings.evaluate), *data, "--out", str(to.metrics(run))]
     for script, words in (("train", train), ("evaluate", evaluate)):
         command = [sys.executable, f"workflow/scripts/{script}.py", *words]

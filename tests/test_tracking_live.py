@@ -115,7 +115,7 @@ def test_training_that_broke_off_goes_on_in_the_same_run(server, live, tmp_path,
 
 @pytest.mark.timeout(120)  # a row that waits for the server would wait for ever
 def test_a_silent_server_never_makes_training_wait(live, monkeypatch, capfd):
-    """With 1,000 rows, the pipe is long full: what does not fit is dropped."""
+    """With 10,000 rows, pipe and buffers are full: what does not fit is dropped."""
     patience = []
 
     class Child(subprocess.Popen):
@@ -129,7 +129,7 @@ def test_a_silent_server_never_makes_training_wait(live, monkeypatch, capfd):
     with silent() as url:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
         with streaming(live, metadata(VAE)) as send:
-            for _ in range(1000):
+            for _ in range(10_000):
                 send(history(VAE)[0])
     assert patience[0] <= 0.05 * 500
     assert patience[1:] == [None], "what does not end by itself is ended"

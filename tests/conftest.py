@@ -13,6 +13,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+# Two test processes share the cores with all that they start: further threads would only wait.
+# Before torch and numpy are imported, which read it then.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from needs import missing
 from tried import with_table
 from vaepipe.core.files import write_json
@@ -59,9 +63,8 @@ KINDS = {
     "pipeline": {"smoke_tree", "dvc_tree", "version"},
     "server": {"server", "postgres", "printed", "bucket", "needs postgresql"},
     "browser": {"browser", "needs chromium"},
+    "slow": {"trained_classifier"},
 }
-
-
 OF_FIXTURES = {"browser": "chromium"}  # what tests need that use these
 
 

@@ -61,7 +61,7 @@ def record():
 # Where a fixture doesn't tell, the test says `pytest.mark.slow` or another kind itself.
 KINDS = {
     "pipeline": {"smoke_tree", "dvc_tree", "version"},
-    "server": {"server", "postgres", "printed", "bucket", "needs postgresql"},
+    "server": {"server", "postgres", "printed", "bucket", "schema", "needs postgresql"},
     "browser": {"browser", "needs chromium"},
     "slow": {"trained_classifier"},
 }

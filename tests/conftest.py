@@ -63,7 +63,7 @@ KINDS = {
     "pipeline": {"smoke_tree", "dvc_tree", "version"},
     "server": {"server", "postgres", "printed", "bucket", "schema", "needs postgresql"},
     "browser": {"browser", "needs chromium"},
-    "slow": {"trained_classifier"},
+    "slow": {"trained_classifier", "folder"},  # a folder of results that a page is made of
 }
 OF_FIXTURES = {"browser": "chromium"}  # what tests need that use these
 

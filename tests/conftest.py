@@ -13,6 +13,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+# Two test processes share the cores with all that they start: further threads would only wait.
+# Before torch and numpy are imported, which read it then.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from needs import missing
 from tried import with_table
 from vaepipe.core.files import write_json
@@ -57,9 +61,11 @@ def record():
 # Where a fixture doesn't tell, the test says `pytest.mark.slow` or another kind itself.
 KINDS = {
     "pipeline": {"smoke_tree", "dvc_tree", "version"},
-    "server": {"server", "postgres", "printed", "bucket", "needs postgresql"},
+    "server": {"server", "postgres", "printed", "bucket", "schema", "needs postgresql"},
     "browser": {"browser", "needs chromium"},
+    "slow": {"trained_classifier", "folder"},  # a folder of results that a page is made of
 }
+OF_FIXTURES = {"browser": "chromium"}  # what tests need that use these
 
 
 OF_FIXTURES = {"browser": "chromium"}  # what tests need that use these

@@ -200,6 +200,7 @@ def test_floor_does_the_products_of_a_step():
     assert counted == 3 * forward - floor.flops([784, 400], 128)
 
 
+@pytest.mark.slow
 def test_time_to_loss_of_little_training(images, mnist_folder, monkeypatch):
     monkeypatch.setattr(time_to_loss, "EVERY", 1)
     test = dataset.test_images(mnist_folder).first(100)

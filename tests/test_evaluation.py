@@ -103,6 +103,7 @@ def quadrature_agrees(model: torch.nn.Module, x: torch.Tensor, labels: torch.Ten
     assert (neg_elbo > -truth).all()
 
 
+@pytest.mark.slow
 def test_the_bound_is_what_quadrature_gives_on_real_images(small_vae, test_set):
     x, labels = some(test_set, 100)
     coarse, fine = (by_quadrature(small_vae, x, spacing) for spacing in (0.08, 0.04))
@@ -110,6 +111,7 @@ def test_the_bound_is_what_quadrature_gives_on_real_images(small_vae, test_set):
     quadrature_agrees(small_vae, x, labels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [

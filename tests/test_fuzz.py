@@ -2,6 +2,7 @@
 
 import copy
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,8 @@ from vaepipe import params
 from vaepipe.core.errors import UserError
 from vaepipe.core.files import read_yaml
 from vaepipe.results import runs_of
+
+pytestmark = pytest.mark.slow  # hundreds of inputs each
 
 DEFAULT = yaml.safe_load((ROOT / "params.yaml").read_text())
 KEYS = [(section, key) for section, values in DEFAULT.items() for key in values]

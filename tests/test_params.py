@@ -106,6 +106,7 @@ def tree(tmp_path_factory, mnist_folder):
     return copied_tree(tmp_path_factory.mktemp("params") / "tree", mnist_folder)
 
 
+@pytest.mark.pipeline
 @pytest.mark.parametrize("driver", [["snakemake", "--cores", "1"], ["dvc", "repro"]], ids=" ".join)
 @pytest.mark.parametrize(
     ("old", "new", "said"),

@@ -316,7 +316,7 @@ def folder(tmp_path_factory, mnist_folder):
     return tmp
 
 
-@pytest.fixture(params=["alone", "wide", "smoke"])
+@pytest.fixture(params=["alone", "wide", pytest.param("smoke", marks=pytest.mark.pipeline)])
 def page(request, folder):
     """A page as text: the two above, and the smoke preset's as Snakemake made it."""
     if request.param == "smoke":

@@ -7,6 +7,8 @@ import pytest
 
 from conftest import ROOT
 
+pytestmark = pytest.mark.slow  # each starts a process
+
 # Each takes a good part of a second to import, mlflow and sklearn more than one.
 HEAVY = {
     "mlflow",

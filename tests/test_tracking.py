@@ -183,6 +183,7 @@ def answers(tracked, tmp_path_factory):
     return task, answer["out"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", runs_of(ALL), ids=lambda run: run.model)
 def test_a_model_loads_by_itself_and_reconstructs_and_samples(tracked, answers, run):
     results, _, _ = tracked
@@ -273,6 +274,7 @@ def test_tracking_again_after_the_database_was_deleted(results, schema):
     assert_whole(results, ONE, Seen(store_uri(results)))
 
 
+@pytest.mark.slow
 def test_killed_at_any_step_nothing_is_twice_or_half(tmp_path, schema, record):
     """Killed before a call that writes, then again; what looks whole in between is whole.
 
@@ -310,6 +312,7 @@ def copied(files: Results, folder: Path, schema: Path) -> Results:
     return Results(folder)
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_nothing_is_twice_or_half(tmp_path, schema, record):
     """SIGKILL at random moments, within a call, too; the moments are drawn until they hit."""
     files, limit = write_results(tmp_path / "files", ONE), 1.0

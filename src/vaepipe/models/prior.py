@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from vaepipe.models import objectives
 from vaepipe.models.layers import mlp
-from vaepipe.models.objectives import standard_normal_log_density
 
 COUPLINGS = 6
 HIDDEN = (128, 128)
@@ -16,7 +16,7 @@ class NormalPrior(nn.Module):
 
     def log_density(self, z: Tensor) -> Tensor:
         """log p(z), `[..., latent_dim]` to `[...]`, in nats."""
-        return standard_normal_log_density(z)
+        return objectives.standard_normal_log_density(z)
 
     def to_normal(self, z: Tensor) -> Tensor:
         """What is N(0, I) if z is drawn from the prior: z itself."""
@@ -58,7 +58,7 @@ class FlowPrior(nn.Module):
     def log_density(self, z: Tensor) -> Tensor:
         """log p(z), `[..., latent_dim]` to `[...]`, in nats."""
         noise, log_det = self._flow(z)
-        return standard_normal_log_density(noise) + log_det
+        return objectives.standard_normal_log_density(noise) + log_det
 
     def to_normal(self, z: Tensor) -> Tensor:
         """f(z) `[..., latent_dim]`: N(0, I) if z is drawn from the prior."""

@@ -22,6 +22,7 @@ from vaepipe.evaluation.generation import generated, sample_quality
 from vaepipe.evaluation.likelihood import bound_and_terms, marginal_bound
 from vaepipe.evaluation.metrics import HEADLINE, METRICS
 from vaepipe.models import MODELS, Architecture, build, objectives, weights
+from vaepipe.models.prior import NormalPrior
 from vaepipe.results import Run
 from vaepipe.training import checkpoint, loop
 
@@ -161,7 +162,7 @@ def test_every_metric_has_an_error_and_a_title(name, trained_classifier, test_se
         SETTINGS.evaluate, importance_samples=4, training_images=300, generated_images=300
     )
     images = test_set.first(400), training_set.first(300)
-    arguments = (*images, trained_classifier, "dynamic", settings, CPU)
+    arguments = (*images, trained_classifier, "dynamic", settings, 0, CPU)
     found = evaluate.evaluate(model, *arguments)
     names = {key for key in found if not key.endswith("_sem")}
     assert names <= set(METRICS)
@@ -176,7 +177,7 @@ def test_every_metric_has_an_error_and_a_title(name, trained_classifier, test_se
         "cvae": set(),
     }
     assert missing == expected[name]
-    other = evaluate.evaluate(model, *arguments[:-2], replace(settings, seed=1), CPU)
+    other = evaluate.evaluate(model, *arguments[:-3], replace(settings, seed=1), 0, CPU)
     assert {key for key in names if other[key] != found[key]} >= names - {
         "active_units",
         "conditional_accuracy",
@@ -307,12 +308,13 @@ def test_frechet_distance_and_conditional_accuracy_rank_images(trained_classifie
         class Model:
             architecture = Architecture("cvae", 2, (4,), "silu")
             conditional = True
+            prior = NormalPrior()
 
             def decode(self, z, digits):
                 return torch.logit(images, eps=1e-6)
 
         with torch.no_grad():
-            return sample_quality(Model(), trained_classifier, len(images), 0, CPU)
+            return sample_quality(Model(), trained_classifier, len(images), 0, 0, CPU)
 
     good, shuffled, bad = found(real), found(real.roll(1, 0)), found(0.5 * real + 0.5 * noise)
     assert good["conditional_accuracy"] > 98
@@ -323,11 +325,18 @@ def test_frechet_distance_and_conditional_accuracy_rank_images(trained_classifie
 
 def test_generated_images_are_of_the_digits_in_turn():
     model = build(Architecture("cvae", 2, (4,), "silu"), generator(0, "initialisation"))
-    images, digits = generated(model, 25, 0, CPU)
+    images, digits = generated(model, 25, generator(0, "generation"), CPU)
     assert images.shape == (25, 784)
     assert images.min() >= 0
     assert images.max() <= 1
     assert digits.tolist() == [*range(10), *range(10), *range(5)]
+
+
+def test_runs_of_other_seeds_are_given_other_draws_of_the_prior(trained_classifier):
+    model = build(Architecture("vae", 2, (4,), "silu"), generator(0, "initialisation"))
+    with torch.no_grad():
+        found = [sample_quality(model, trained_classifier, 200, 0, s, CPU) for s in (0, 0, 1)]
+    assert found[0] == found[1] != found[2]
 
 
 # The latent space

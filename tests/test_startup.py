@@ -82,7 +82,7 @@ state = start([Run("vae", 20, 0)], settings, images.pixels, device, saved)
 for _ in range(2):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(20):
-        train_step(state, images, 1e-3, settings)
+        train_step(state, images, 1e-3, 1.0, settings)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 20)
 print("torch._dynamo" in sys.modules)
 """

@@ -210,7 +210,7 @@ def test_a_step_is_one_of_pytorchs_adam(count, images, tmp_path, monkeypatch):
         )
         given = batch if count > 1 else tuple(part[0] for part in batch)
         monkeypatch.setattr(step, "minibatch", lambda *_, given=given: given)
-        sums = step.train_step(ours, images[0], rate, SETTINGS).reshape(-1, count)
+        sums = step.train_step(ours, images[0], rate, 1.0, SETTINGS).reshape(-1, count)
         for index, (model, adam) in enumerate(zip(theirs.models, adams, strict=True)):
             terms = model.terms(*(part[index] for part in batch))
             adam.param_groups[0]["lr"] = rate

@@ -29,6 +29,7 @@ def evaluate(
     classifier: ImageClassifier,
     binarize: str,
     settings: Evaluate,
+    run_seed: int,
     device: torch.device,
 ) -> dict[str, float]:
     """All metrics of one run, each with its standard error (`..._sem`).
@@ -39,6 +40,7 @@ def evaluate(
         classifier: of generated images.
         binarize: how the model was given its pixels in training. The Bernoulli draws depend on
             `settings.seed` alone, so all runs are measured on the same pixels.
+        run_seed: the seed of the run, for `generation.sample_quality`.
     """
     seed = settings.seed
     # On the CPU, so that the pixels are the same on every device.
@@ -65,7 +67,7 @@ def evaluate(
         (model.codes(seen, training.labels), training.labels), (codes, test.labels)
     )
     return metrics | generation.sample_quality(
-        model, classifier, settings.generated_images, seed, device
+        model, classifier, settings.generated_images, seed, run_seed, device
     )
 
 
@@ -115,6 +117,13 @@ def evaluate_files(
         if not failed:
             with explain_out_of_memory("evaluate.chunk", settings.chunk):
                 metrics = evaluate(
-                    model.to(device), test, training, classifier, how["binarize"], settings, device
+                    model.to(device),
+                    test,
+                    training,
+                    classifier,
+                    how["binarize"],
+                    settings,
+                    metadata["run"]["seed"],
+                    device,
                 )
         yield metadata["run"] | {"metrics": metrics, "protocol": how, "failed": failed}

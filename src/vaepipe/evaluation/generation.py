@@ -8,28 +8,43 @@ from vaepipe.evaluation import statistics
 from vaepipe.evaluation.classifier import ImageClassifier
 
 
-def generated(model: nn.Module, n: int, seed: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def generated(
+    model: nn.Module, n: int, rng: torch.Generator, device: torch.device
+) -> tuple[Tensor, Tensor]:
     """n decoded draws from the prior as Bernoulli means `[n, pixels]`, and the digits `[n]` asked
     for, 0 to 9 in turn, which only a conditional model is given.
 
     The AE has no prior and is given draws from N(0, I).
+
+    Args:
+        rng: on the CPU, so that the draws are the same on every device.
     """
     a = model.architecture
-    z = torch.randn(n, a.latent_dim, generator=generator(seed, "generation")).to(device)
+    z = torch.randn(n, a.latent_dim, generator=rng).to(device)
     digits = torch.arange(n, device=device) % a.classes
     return model.decode(model.prior.from_normal(z), digits).sigmoid(), digits
 
 
 def sample_quality(
-    model: nn.Module, classifier: ImageClassifier, n: int, seed: int, device: torch.device
+    model: nn.Module,
+    classifier: ImageClassifier,
+    n: int,
+    seed: int,
+    run_seed: int,
+    device: torch.device,
 ) -> dict[str, float]:
     """Quality of n generated images, with standard errors.
+
+    Args:
+        seed: of the random numbers.
+        run_seed: the run's own. Runs of other seeds get other draws of the prior, so that the
+            spread over seeds contains what a fresh draw changes.
 
     Returns:
         Fréchet distance of their features to those of real training images, and for a conditional
         model the share of images classified as the digit asked for, in per cent.
     """
-    images, digits = generated(model, n, seed, device)
+    images, digits = generated(model, n, generator(seed, f"generation {run_seed}"), device)
     features, classes = classifier.predict(images)
     found = statistics.bootstrapped(
         "frechet_distance",

@@ -99,8 +99,9 @@ class Train:
     learning_rate: float = _setting("Adam's peak rate", above=0.0, high=1e9)
     warmup: float = _setting("share of the steps in which the rate rises", low=0.0, high=1.0)
     schedule: str = _setting(
-        "the rate after the warm-up; burda: 10^(-i/7) of the peak in stage i of 3^i epochs",
-        choices=("cosine", "constant", "burda"),
+        "the rate after the warm-up; linear and cosine fall to 0; burda: 10^(-i/7) of the peak in"
+        " stage i of 3^i epochs",
+        choices=("linear", "cosine", "constant", "burda"),
     )
     adam_epsilon: float = _setting("Adam's epsilon", above=0.0, high=1.0)
     precision: str = _setting(

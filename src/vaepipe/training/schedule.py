@@ -16,8 +16,8 @@ def burda_stage(epoch: int) -> int:
 def learning_rate(step: int, per_epoch: int, settings: Train) -> float:
     """The rate of one step: linear over the warm-up, then by `settings.schedule`.
 
-    cosine: half a cosine down to 0; constant: flat; burda: 10^(-i/7) of the peak in stage i, as
-    in section 5 of arXiv 1509.00519, where 3,280 epochs are stages 0 to 7.
+    linear: straight down to 0; cosine: half a cosine down to 0; constant: flat; burda: 10^(-i/7) of
+    the peak in stage i, as in section 5 of arXiv 1509.00519, where 3,280 epochs are stages 0 to 7.
 
     Args:
         step: counted from 0 over the whole training.
@@ -32,6 +32,8 @@ def learning_rate(step: int, per_epoch: int, settings: Train) -> float:
     if settings.schedule == "burda":
         return settings.learning_rate * 10 ** (-burda_stage(step // per_epoch) / 7)
     done = (step - warmup) / max(1, steps - warmup)
+    if settings.schedule == "linear":
+        return settings.learning_rate * (1 - done)
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
 

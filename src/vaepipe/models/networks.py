@@ -27,8 +27,17 @@ def output_bias(decoder: nn.Module) -> nn.Parameter:
     return decoder[-1].bias if isinstance(decoder, nn.Sequential) else decoder.bias
 
 
+# What stands for the label in a one-hot vector. With 1 a latent of 20 numbers drowns it out at the
+# start, and the code learns the class as well: docs/metrics.md has what was tried.
+LABEL_SCALE = 8.0
+
+
 def with_label(values: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """Join `[n, d]` values and `[n]` integer labels to `[n, d + classes]`, labels as one-hot."""
+    """Join `[n, d]` values and `[n]` integer labels, as one-hot vectors times `LABEL_SCALE`.
+
+    Returns:
+        `[n, d + classes]`.
+    """
     # torch.nn.functional.one_hot reads the values, which makes the processor wait for a GPU.
     one_hot = labels[:, None] == torch.arange(classes, device=labels.device)
-    return torch.cat([values, one_hot.to(values.dtype)], dim=1)
+    return torch.cat([values, LABEL_SCALE * one_hot.to(values.dtype)], dim=1)

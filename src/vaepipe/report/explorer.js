@@ -21,9 +21,10 @@ async function decoders(about) {
   function render() {
     const z = rows.map((row) => Number(row.number.value));
     const digit = asked();
-    const oneHot = Array.from({ length: about.classes }, (_, k) => Number(k === digit));
+    const label = Array.from({ length: about.classes },
+      (_, k) => (k === digit ? about.label_scale : 0));
     for (const model of models) {
-      const input = model.conditional ? [...z, ...oneHot] : z;
+      const input = model.conditional ? [...z, ...label] : z;
       draw(model.canvas, decode(model.layers, about.activation, input));
       const given = model.conditional ? `, digit ${digit}` : "";
       model.canvas.setAttribute("aria-label", `${model.title} decodes z = (${z.join(", ")})${given}`);

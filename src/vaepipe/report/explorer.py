@@ -8,6 +8,7 @@ from torch import Tensor
 from vaepipe.figures import COLOURS, DIGIT_COLOURS
 from vaepipe.figures.codes import axis_name, codes_3d, shown_dim, shown_runs
 from vaepipe.figures.inputs import Inputs
+from vaepipe.models.networks import LABEL_SCALE
 from vaepipe.report import embed
 from vaepipe.results import Run
 
@@ -40,6 +41,7 @@ def explorer(inputs: Inputs) -> dict[str, Any]:
         "axis": axis_name(dim),
         "activation": first.activation,
         "classes": first.classes,
+        "label_scale": LABEL_SCALE,
         "digit_colours": DIGIT_COLOURS,
         "digits": embed.packed(labels.to(torch.uint8).numpy().tobytes()),
         "decodes": why_not is None,

@@ -143,7 +143,7 @@ def test_a_mosaic_puts_images_row_after_row():
 
 
 @pytest.mark.parametrize(
-    ("model", "nothing"), [("ae", ("rate_distortion", "active_latents", "digit_grid"))]
+    ("model", "nothing"), [("ae", ("rate_distortion", "active_latents", "latent_kl", "digit_grid"))]
 )
 def test_where_there_is_nothing_to_draw_the_figure_says_so(tmp_path, mnist_folder, model, nothing):
     matrix = Matrix((model,), (2,), (0,))

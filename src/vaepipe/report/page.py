@@ -34,7 +34,7 @@ SECTIONS = {
     "provenance": "Provenance",
 }
 # Figures that need a variational or a conditional model.
-OF_VARIATIONAL = ("rate_distortion", "active_latents")
+OF_VARIATIONAL = ("rate_distortion", "active_latents", "latent_kl")
 OF_CONDITIONAL = ("digit_grid",)
 
 

@@ -1,4 +1,4 @@
-"""The plot of docs/performance.md."""
+"""The plots of docs/performance.md and docs/literature.md."""
 
 from pathlib import Path
 
@@ -47,4 +47,38 @@ def growth(found: dict[str, dict], path: Path) -> None:
         grid[0, column].set_title(name)
     for line, text in enumerate(QUANTITIES.values()):
         grid[line, 0].set_ylabel(text)
+    figure.savefig(path, dpi=150)
+
+
+# Epochs and NLL in nats per image, K = 5,000, dynamic binarisation; docs/literature.md has sources.
+PUBLISHED = {
+    "VAE, 3,280 epochs\n(Burda et al. 2016)": (3280, 86.76),
+    "IWAE, k = 50, 3,280 epochs": (3280, 84.78),
+}
+FAMILY_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8a6d00")
+
+
+def frontier(runs: list[dict], path: Path) -> None:
+    """NLL against processor seconds, and against epochs beside published numbers.
+
+    Each dot is a seed.
+    """
+    figure, ((left, right),) = panels(1, 2, 3.2, sharey=True)
+    families = list(dict.fromkeys(run["family"] for run in runs))
+    for family, colour in zip(families, FAMILY_COLOURS, strict=False):
+        rows = [run for run in runs if run["family"] == family]
+        for axis, key in ((left, "seconds"), (right, "epochs")):
+            points = [(row[key], row["nll"]) for row in rows]
+            axis.semilogx(*zip(*points, strict=True), "o", ms=4, color=colour, label=family)
+    for name, (epochs, nll) in PUBLISHED.items():
+        right.semilogx(epochs, nll, "D", ms=5, color="#555b64")
+        right.annotate(
+            name, (epochs, nll), (-6, 4), textcoords="offset points", ha="right", fontsize=6.5
+        )
+        left.axhline(nll, ls=":", lw=0.8, color="#8a8f98")
+    left.set(xlabel="processor seconds of training, one thread", ylabel="test NLL, nats per image")
+    right.set(xlabel="epochs")
+    for axis in (left, right):
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda size, _: short(size)))
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     figure.savefig(path, dpi=150)

@@ -1,6 +1,7 @@
 """Markdown tables as functions of the measurements; `page` puts them into docs/performance.md."""
 
 from collections.abc import Iterable
+from statistics import mean
 
 NOT_MEASURED = "Not measured yet."
 
@@ -221,7 +222,35 @@ def gpu(measured: dict) -> str:
     return f"{table(('', 'measured', 'goal', ''), rows)}\n\n{versions}"
 
 
+def frontier(measured: dict[str, dict]) -> str:
+    """A row for each point: means over its seeds, with the range of the NLL."""
+    if "frontier" not in measured:
+        return NOT_MEASURED
+    points: dict[str, list[dict]] = {}
+    for run in measured["frontier"]["runs"]:
+        points.setdefault(run["name"], []).append(run)
+    rows = []
+    for name, runs in sorted(points.items(), key=lambda p: mean(r["seconds"] for r in p[1])):
+        nll = [run["nll"] for run in runs]
+        rows.append(
+            [
+                f"`{name}`",
+                runs[0]["family"],
+                runs[0]["epochs"],
+                number(mean(run["seconds"] for run in runs)),
+                f"{mean(run['validation'] for run in runs):.2f}",
+                f"{mean(run['neg_elbo'] for run in runs):.2f}",
+                f"{mean(nll):.2f} ({min(nll):.2f} to {max(nll):.2f})",
+                len(runs),
+                ", ".join(sorted({f"{run['samples']:,}" for run in runs})),
+            ]
+        )
+    head = ["point", "family", "epochs", "processor seconds", "validation -ELBO", "test -ELBO"]
+    return table([*head, "test NLL (range over seeds)", "seeds", "K"], rows)
+
+
 TABLES = {
+    "frontier": frontier,
     "machine": bench_machine,
     "throughput": throughput,
     "throughput_ratios": throughput_ratios,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 from vaepipe.core.errors import UserError
-from vaepipe.models import MODELS
+from vaepipe.models import names
 from vaepipe.params import allowed, from_dict, problems_of
 from vaepipe.results import Results, Run
 
@@ -45,9 +45,15 @@ def section(kind: type[T], parsed: argparse.Namespace) -> T:
     return from_dict(kind, values)
 
 
+def _model(name: str) -> str:
+    if not names.is_model(name):
+        raise argparse.ArgumentTypeError(f"{name!r} is no model; allowed is {names.ALLOWED}")
+    return name
+
+
 def add_runs(parser: argparse.ArgumentParser) -> None:
     """Give the parser the flags of runs of the matrix that differ in their seeds alone."""
-    parser.add_argument("--model", required=True, choices=sorted(MODELS), help="name of the model")
+    parser.add_argument("--model", type=_model, required=True, help=f"the model: {names.ALLOWED}")
     parser.add_argument("--latent_dim", type=int, required=True, help="size of the latent space")
     parser.add_argument(
         "--seed",

@@ -16,13 +16,14 @@ import yaml
 from vaepipe.core.errors import UserError
 from vaepipe.core.files import read_yaml
 from vaepipe.data.manifest import DATA_SETS
-from vaepipe.models import ACTIVATIONS, MODELS, NETWORKS, PRIORS
+from vaepipe.models import ACTIVATIONS, NETWORKS, PRIORS, names
 
 T = TypeVar("T")
 
 
-def _setting(help: str, low=None, high=None, above=None, choices=(), unique=False):
+def _setting(help: str, low=None, high=None, above=None, choices=(), unique=False, model=False):
     rules = {"low": low, "high": high, "above": above, "choices": choices, "unique": unique}
+    rules["model"] = model
     return field(metadata={"help": help, **rules})
 
 
@@ -38,7 +39,7 @@ def _threads():
 class Matrix:
     """The runs: every model with every latent size and every seed."""
 
-    models: tuple[str, ...] = _setting("models to compare", choices=MODELS, unique=True)
+    models: tuple[str, ...] = _setting("models to compare", model=True, unique=True)
     latent_dims: tuple[int, ...] = _setting("latent sizes", low=1, high=4096, unique=True)
     seeds: tuple[int, ...] = _setting("seeds, one run each", low=0, high=2**31, unique=True)
 
@@ -182,6 +183,8 @@ SECTIONS: dict[str, type] = {f.name: f.type for f in fields(Settings)}
 
 def allowed(kind: type, rules: Mapping[str, Any]) -> str:
     """The allowed values of a setting, for messages and help texts."""
+    if rules["model"]:
+        return names.ALLOWED
     if rules["choices"]:
         return "one of " + ", ".join(rules["choices"])
     noun = {int: "a whole number", float: "a number", str: "a text of one line"}[kind]
@@ -196,6 +199,8 @@ def _fits(value: Any, kind: type, rules: Mapping[str, Any]) -> bool:
         value = float(value) if abs(value) < 2**53 else math.inf
     if type(value) is not kind:
         return False
+    if rules["model"]:
+        return names.is_model(value)
     if rules["choices"]:
         return value in rules["choices"]
     if kind is str:

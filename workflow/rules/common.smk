@@ -30,7 +30,7 @@ GPU = 1 if glob("/dev/nvidia[0-9]*") else 0
 
 
 wildcard_constraints:
-    model="[a-z0-9]+",
+    model=r"[a-z0-9]+(-beta[0-9.]+)?",
     latent_dim=r"\d+",
     seed=r"\d+",
 

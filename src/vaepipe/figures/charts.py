@@ -10,7 +10,8 @@ from matplotlib.lines import Line2D
 from vaepipe.evaluation.latents import ACTIVE
 from vaepipe.evaluation.metrics import HEADLINE, METRICS, direction, is_given_label
 from vaepipe.figures.inputs import Inputs
-from vaepipe.figures.style import MARKERS, colour, empty, label, panels, title
+from vaepipe.figures.style import MARKERS, colour, empty, label, panels
+from vaepipe.models.names import split, title
 from vaepipe.models.objectives import gaussian_kl
 from vaepipe.results import Run, runs_of
 
@@ -76,7 +77,9 @@ def _intervals(
 def rate_distortion(inputs: Inputs) -> Figure:
     """All runs in the plane of rate and distortion, where -ELBO is constant along diagonals.
 
-    Alemi et al. 2018 (arXiv 1711.00464), figure 1.
+    Alemi et al. 2018 (arXiv 1711.00464), figure 1. A dotted line joins the means of models that
+    differ in their KL weight alone. A dashed line at its right end is the AE's reconstruction
+    loss: nothing limits the information in its code, so it has no rate.
     """
     runs, models = inputs.metrics, inputs.matrix.models
     if "rate" not in runs or runs["rate"].isna().all():
@@ -94,7 +97,15 @@ def rate_distortion(inputs: Inputs) -> Figure:
             mec="white",
             color=colour(run.model, models),
         )
+    means = runs.groupby(["model", "latent_dim"])[["rate", "distortion"]].mean()
+    for kind in ("vae", "cvae"):
+        family = [model for model in models if split(model)[0] == kind]
+        for dim in dims if len(family) > 1 else ():
+            line = means.loc[[(model, dim) for model in family]].dropna().sort_values("rate")
+            axis.plot(line["rate"], line["distortion"], ":", color="#777c85", zorder=1)
     axis.margins(0.15)
+    if "ae" in models:
+        _autoencoder_lines(axis, inputs)
     _elbo_diagonals(axis)
     axis.set(xlabel="rate, nats per image", ylabel="distortion, nats per image")
     handles = [
@@ -108,6 +119,21 @@ def rate_distortion(inputs: Inputs) -> Figure:
     ]
     figure.legend(handles=handles, loc="outside right center")
     return figure
+
+
+def _autoencoder_lines(axis: Axes, inputs: Inputs) -> None:
+    """The AE's reconstruction loss for each latent size, where it lies within reach of the runs."""
+    bottom = axis.get_ylim()[0]
+    for dim in sorted(inputs.matrix.latent_dims):
+        rows = inputs.metrics.query("model == 'ae' and latent_dim == @dim")
+        loss = rows["reconstruction_cross_entropy"].mean()
+        if np.isfinite(loss) and loss > 0.5 * bottom:
+            shade = colour("ae", inputs.matrix.models)
+            axis.axhline(loss, 0.82, ls="--", color=shade)
+            axis.annotate(
+                f"AE, {dim} latents", (0.99, loss), (0, 3), xycoords=("axes fraction", "data"),
+                textcoords="offset points", ha="right", fontsize=7, color=shade,
+            )  # fmt: skip
 
 
 def _elbo_diagonals(axis: Axes) -> None:

@@ -9,8 +9,9 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from torch import nn
 
 from vaepipe.figures.inputs import Inputs
-from vaepipe.figures.style import colour, panels, title
+from vaepipe.figures.style import colour, panels
 from vaepipe.models import Architecture
+from vaepipe.models.names import title
 
 PAPER, SOFT, INK = "#f3f4f6", "#555b64", "#22252a"
 STEP = 1.3  # from one layer to the next

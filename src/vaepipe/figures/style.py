@@ -13,11 +13,12 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from vaepipe.figures import COLOURS
+from vaepipe.models.names import title
 from vaepipe.results import Run
 
 WIDTH = 7.2  # inches: the text width of a printed page, so that fonts keep their size
 SIDE = 28  # pixels of an image's side
-SPARE = ["#CC79A7", "#E69F00", "#56B4E9"]
+SPARE = ["#CC79A7", "#E69F00", "#56B4E9", "#8a6d00", "#7a7f88", "#000000"]
 MARKERS = "osD^vP*X"
 
 plt.rcParams.update(
@@ -57,11 +58,6 @@ def colour(model: str, models: Iterable[str]) -> str:
     """The model's colour, the same in every figure."""
     others = [m for m in models if m not in COLOURS]
     return COLOURS.get(model) or SPARE[others.index(model) % len(SPARE)]
-
-
-def title(model: str) -> str:
-    """The model's name in text: AE, VAE, CVAE."""
-    return model.upper()
 
 
 def label(run: Run) -> str:

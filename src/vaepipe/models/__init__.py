@@ -22,17 +22,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from vaepipe.models.architecture import ACTIVATIONS, NETWORKS, PRIORS, Architecture
+from vaepipe.models.names import MODELS
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
-
-# By name and not by class: reading the params must not cost the import of torch.
-MODELS = {
-    "ae": "vaepipe.models.ae:AE",
-    "vae": "vaepipe.models.vae:VAE",
-    "cvae": "vaepipe.models.cvae:CVAE",
-}
 
 __all__ = ["ACTIVATIONS", "MODELS", "NETWORKS", "PRIORS", "Architecture", "build"]
 

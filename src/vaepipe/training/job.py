@@ -5,6 +5,7 @@ import io
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from vaepipe.core.progress import progress
 from vaepipe.core.provenance import Stopwatch, device_name, versions
 from vaepipe.data.dataset import training_images
 from vaepipe.data.manifest import read_manifest
-from vaepipe.models import weights
+from vaepipe.models import names, weights
 from vaepipe.params import Train
 from vaepipe.results import Results, Run, name_of
 from vaepipe.training.checkpoint import Checkpoint, fingerprint
@@ -47,6 +48,8 @@ def train_runs(
         UserError: another process is training one of the runs, or the data, the device or the
             memory are not what training needs.
     """
+    beta = names.split(runs[0].model)[1]
+    settings = settings if beta is None else replace(settings, beta=beta)
     with ExitStack() as stack:
         for run in runs:
             lock = results.checkpoint(run).with_suffix(".lock")

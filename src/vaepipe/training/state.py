@@ -16,6 +16,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from vaepipe.core.errors import UserError
 from vaepipe.core.rng import generator
 from vaepipe.models import Architecture, build
+from vaepipe.models.names import split
 from vaepipe.models.networks import output_bias
 from vaepipe.models.objectives import squared_error
 from vaepipe.params import Train
@@ -141,15 +142,16 @@ def start(
 
 
 def _untrained(run: Run, settings: Train, pixels: Tensor) -> nn.Module:
+    model = split(run.model)[0]
     architecture = Architecture(
-        run.model,
+        model,
         run.latent_dim,
         settings.hidden,
         settings.activation,
         settings.network,
         settings.channels,
         # An AE has no prior, so there is nothing to learn.
-        settings.prior if run.model != "ae" else "normal",
+        settings.prior if model != "ae" else "normal",
     )
     model = build(architecture, generator(run.seed, "initialisation"))
     if model.variational:

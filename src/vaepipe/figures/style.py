@@ -1,7 +1,5 @@
 """The common style of all figures: sized for print, dark ink on white."""
 
-from collections.abc import Iterable
-
 import matplotlib
 
 matplotlib.use("Agg")
@@ -12,12 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from vaepipe.figures import COLOURS
 from vaepipe.results import Run
 
 WIDTH = 7.2  # inches: the text width of a printed page, so that fonts keep their size
 SIDE = 28  # pixels of an image's side
-SPARE = ["#CC79A7", "#E69F00", "#56B4E9"]
 MARKERS = "osD^vP*X"
 
 plt.rcParams.update(
@@ -51,12 +47,6 @@ plt.rcParams.update(
         "svg.hashsalt": "vaepipe",
     }
 )
-
-
-def colour(model: str, models: Iterable[str]) -> str:
-    """The model's colour, the same in every figure."""
-    others = [m for m in models if m not in COLOURS]
-    return COLOURS.get(model) or SPARE[others.index(model) % len(SPARE)]
 
 
 def title(model: str) -> str:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
 from types import SimpleNamespace
+from urllib.parse import unquote
 
 import html5lib
 import numpy as np
@@ -25,11 +26,12 @@ from reports import made_page, made_results, page_of
 from vaepipe import params
 from vaepipe.core.files import read_json, write_json
 from vaepipe.core.provenance import git_state
+from vaepipe.core.rng import generator
 from vaepipe.evaluation.metrics import METRICS
 from vaepipe.evaluation.tables import comparison_table, differences_table
 from vaepipe.evaluation.verdicts import holm, with_verdicts
 from vaepipe.figures import NAMES
-from vaepipe.models import weights
+from vaepipe.models import Architecture, build, weights
 from vaepipe.params import Figures, Matrix
 from vaepipe.report import answers, captions, embed, numbers, provenance, words
 from vaepipe.report.words import Text
@@ -309,11 +311,46 @@ def test_numbers_stand_with_half_the_width_of_their_interval(mean, high, digits,
 def test_quantised_weights_are_off_by_half_a_step_at_most():
     values = torch.randn(40, 30, generator=torch.Generator().manual_seed(0))
     values[3] = 0
-    steps, scale = embed.quantised(values)
-    error = (steps * scale[:, None] - values).abs()
-    assert (error <= scale[:, None] * 0.51).all()
-    assert error.max() < 1e-4
+    for steps, most in ((embed.STEPS, 1e-4), (embed.ENCODER_STEPS, 0.02)):
+        whole, scale = embed.quantised(values, steps)
+        error = (whole * scale[:, None] - values).abs()
+        assert (error <= scale[:, None] * 0.51).all()
+        assert error.max() < most
     assert zlib.decompress(b64decode(embed.packed(b"text" * 99))) == b"text" * 99
+
+
+def test_rows_are_low_bytes_then_high_bytes_of_integers_from_zero():
+    packed = embed.rows(torch.tensor([[1.0, -1.0, 0.5]]), 1000)
+    low, high = (
+        zlib.decompress(b64decode(packed["steps"]))[:3],
+        zlib.decompress(b64decode(packed["steps"]))[3:],
+    )
+    assert [a + 256 * b - packed["zero"] for a, b in zip(low, high, strict=True)] == [
+        1000,
+        -1000,
+        500,
+    ]
+
+
+def test_rounding_errors_are_those_of_the_rounded_weights():
+    model = build(Architecture("vae", 3, (16,), "tanh"), generator(0, "initialisation")).eval()
+    rng = torch.Generator().manual_seed(0)
+    z, x = torch.randn(20, 3, generator=rng), torch.rand(20, 784, generator=rng)
+    labels = torch.zeros(20, dtype=torch.long)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    errors = embed.quantisation_errors(model, z, x, labels)
+    assert 0 < errors.decoded < 0.002
+    assert 0 < errors.reconstructed < 0.01
+    assert all((before[name] == value).all() for name, value in model.state_dict().items())
+
+
+def test_a_figure_has_colours_for_dark_paper(tmp_path):
+    text = '<?xml version="1.0"?><svg width="9pt" height="9pt"><g/></svg>'
+    (tmp_path / "a.svg").write_text(text)
+    kind, _, data = embed.svg_uri(tmp_path / "a.svg").partition(",")
+    shown = b64decode(data).decode() if kind.endswith("base64") else unquote(data)
+    assert shown.index("prefers-color-scheme: dark") > shown.index("<svg")
+    assert shown.replace(embed.DARK, "") == text
 
 
 def test_json_in_a_script_can_not_end_it():
@@ -588,7 +625,8 @@ def test_every_text_of_the_catalogue_is_used():
     for section, texts in words.catalogue().items():
         for key in texts if section not in ("captions", "translations") else ():
             whole = f"{section}.{key}"
-            assert whole in sources or any(whole.startswith(p) for p in put_together), whole
+            used = whole in sources or any(whole.startswith(p) for p in put_together)
+            assert used or f'told("{key}"' in sources, whole
 
 
 def test_titles_units_and_notes_of_metrics_are_translated():

@@ -23,11 +23,12 @@ from vaepipe.report.answers import questions
 from vaepipe.report.captions import captions as read_captions
 from vaepipe.report.captions import outcomes
 from vaepipe.report.explorer import explorer
-from vaepipe.report.words import Text, counted, joined, listed, names, say
+from vaepipe.report.words import Text, catalogue, counted, joined, listed, names, say
 from vaepipe.results import Results, runs_of
 
 CAPTIONS = Path("workflow/report")
 SECTIONS = ("summary", "numbers", "explore", "images", "latents", "method", "provenance")
+SCRIPTS = ("page.js", "networks.js", "pad.js", "plots.js", "explorer.js")
 # Figures that need a variational or a conditional model.
 OF_VARIATIONAL = ("rate_distortion", "active_latents")
 OF_CONDITIONAL = ("digit_grid",)
@@ -58,15 +59,15 @@ def render(
     manifest = verify(data)
     page = _environment().get_template("page.html.j2")
     return page.render(
-        sections=(*SECTIONS, *(("versions",) if made_with["changes"] else ())),
+        sections=_sections(variational, made_with["changes"]),
         matrix=matrix,
         runs=runs_of(matrix),
         failed={name: m["failed"] for name, m in measured.items() if m["failed"]},
         conditional=conditional,
         variational=variational,
         figures=_figures(inputs, captions, conditional, variational),
-        explorer=explorer(inputs),
-        points=min(figures.points, len(inputs.test.labels)),
+        explorer=(shown := explorer(inputs)),
+        embedded={key: value for key, value in shown.items() if key != "why_not"},
         side=SIDE,
         protocol=protocol,
         data=manifest,
@@ -77,8 +78,15 @@ def render(
         changes_since=made_with["changes"] and versions.html(made_with["changes"]),
         plotly=embed.packed(get_plotlyjs().encode()),
         style=Markup(_source("page.css")),
-        script=Markup(_source("decoder.js") + _source("explorer.js")),
+        script=Markup("".join(_source(name) for name in SCRIPTS)),
+        words=catalogue()["explorer"],
     ).lstrip()
+
+
+def _sections(variational: set[str], changes: Any) -> list[str]:
+    """Those that the page has, in its order."""
+    left_out = set() if variational else {"latents"}
+    return [name for name in SECTIONS if name not in left_out] + ["versions"] * bool(changes)
 
 
 def _source(name: str) -> str:

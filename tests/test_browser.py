@@ -1,14 +1,21 @@
 """The page in a real browser: it draws, decodes as PyTorch does, and asks nobody for anything."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from axe_core_python.selenium import Axe
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.support.ui import WebDriverWait
 
 from browser import chromium
+from reports import made_page, made_results
+from vaepipe.data.dataset import test_images as read_test_images
 from vaepipe.models import weights
+from vaepipe.params import Figures, Matrix
 
 MODELS = ("ae", "vae", "cvae")
 SIZES = [(width, scheme) for width in (400, 1400) for scheme in ("light", "dark")]
@@ -26,19 +33,27 @@ def opened(browser, smoke_tree):
     """The smoke preset's page, with its explorer ready."""
     browser.get("about:blank")
     browser.get_log("performance")  # what the browser asked of itself while it started
-    browser.get((smoke_tree / "results/report.html").as_uri())
-    browser.execute_script("document.getElementById('explorer').scrollIntoView()")
-    ready = "return document.getElementById('explorer').dataset.ready === 'true'"
-    WebDriverWait(browser, 120).until(lambda b: b.execute_script(ready))
+    open_page(browser, smoke_tree / "results/report.html")
     return browser
 
 
+def open_page(browser, page: Path) -> None:
+    """Load a page and wait for its explorer."""
+    browser.get(page.as_uri())
+    browser.execute_script("document.getElementById('explorer').scrollIntoView()")
+    ready = "return document.getElementById('explorer').dataset.ready === 'true'"
+    WebDriverWait(browser, 120).until(lambda b: b.execute_script(ready))
+
+
 def set_z(browser, z) -> None:
-    """Type z into the number fields, as a reader would."""
+    """Type z into the number fields of every model, as a reader would."""
     browser.execute_script(
-        """document.querySelectorAll('.slider [type=number]').forEach((field, k) => {
-             field.value = arguments[0][k];
-             field.dispatchEvent(new Event('input', { bubbles: true }));
+        """document.querySelectorAll('[name=moved]').forEach((model) => {
+             model.click();
+             document.querySelectorAll('.slider [type=number]').forEach((field, k) => {
+               field.value = arguments[0][k];
+               field.dispatchEvent(new Event('input', { bubbles: true }));
+             });
            });""",
         [float(v) for v in z],
     )
@@ -120,32 +135,123 @@ def test_the_decoders_agree_with_pytorch(opened, smoke_tree, z, digit):
         assert np.abs(ink(opened, name) - expected[0].numpy()).max() <= 1 / 255
 
 
-def test_a_slider_changes_all_images_and_the_digit_only_the_cvaes(opened):
+def test_a_slider_changes_its_models_image_and_the_class_only_the_cvaes(opened):
     set_z(opened, (0, 0, 0))
     ask(opened, 3)
     before = {name: ink(opened, name) for name in MODELS}
     opened.execute_script(
-        """const slider = document.getElementById('z2');
+        """document.querySelector('[name=moved][value=vae]').click();
+           const slider = document.getElementById('z2');
            slider.value = 2;
            slider.dispatchEvent(new Event('input', { bubbles: true }));"""
     )
     moved = {name: ink(opened, name) for name in MODELS}
-    assert all(np.abs(moved[name] - before[name]).max() > 0.02 for name in MODELS)
+    assert np.abs(moved["vae"] - before["vae"]).max() > 0.02
+    assert all((moved[name] == before[name]).all() for name in ("ae", "cvae"))
     ask(opened, 8)
     asked = {name: ink(opened, name) for name in MODELS}
     assert np.abs(asked["cvae"] - moved["cvae"]).max() > 0.02
     assert all((asked[name] == moved[name]).all() for name in ("ae", "vae"))
 
 
-def test_a_clicked_point_becomes_z_even_beyond_the_sliders_reach(opened):
+def marked(browser, model: str) -> list[float]:
+    """Where a model's plot marks the current z."""
+    return browser.execute_script(
+        """const { x, y, z } = document.getElementById(`codes-${arguments[0]}`).data.at(-2);
+           return [x[0], y[0], z[0]];""",
+        model,
+    )
+
+
+def code_of(browser, model: str, image: int) -> list[float]:
+    """Where a model's plot draws an image."""
+    return browser.execute_script(
+        """for (const { customdata, x, y, z } of
+                document.getElementById(`codes-${arguments[0]}`).data) {
+             const k = customdata?.indexOf(arguments[1]) ?? -1;
+             if (k >= 0) return [x[k], y[k], z[k]];
+           }""",
+        model,
+        image,
+    )
+
+
+def test_a_clicked_point_shows_its_image_in_every_space(opened, smoke_tree):
+    image = 17
+    images = read_test_images(smoke_tree / "data/mnist")
     opened.execute_script(
         """document.getElementById('codes-ae').emit('plotly_click',
-             { points: [{ x: 9.5, y: -0.25, z: 1 }] })"""
+             { points: [{ customdata: arguments[0] }] })""",
+        image,
     )
+    number = "return document.getElementById('image-number').value"
+    WebDriverWait(opened, 10).until(lambda b: b.execute_script(number) == str(image))
+    source = opened.execute_script(
+        """const { width, height } = document.getElementById('source');
+           const context = document.getElementById('source').getContext('2d');
+           return [...context.getImageData(0, 0, width, height).data].filter((_, k) => !(k % 4));"""
+    )
+    pixels = images.pixels[image].flatten().numpy()
+    assert (255 - np.array(source) == pixels).all()
+    asked = opened.execute_script("return document.querySelector('[name=asked]:checked').value")
+    assert int(asked) == images.labels[image]
+    for name in MODELS:
+        code = code_of(opened, name, image)
+        assert marked(opened, name) == code
+        model, _ = weights.load(smoke_tree / f"results/models/{name}-z3-s0.safetensors")
+        with torch.no_grad():
+            decoded = model.decode(torch.tensor([code]), images.labels[[image]]).sigmoid()
+        assert np.abs(ink(opened, name) - decoded[0].numpy()).max() <= 1.5 / 255
+    opened.execute_script("document.getElementById('next-image').click()")
+    WebDriverWait(opened, 10).until(lambda b: b.execute_script(number) == str(image + 1))
+    assert marked(opened, "vae") == code_of(opened, "vae", image + 1)
+
+
+def test_a_slider_comes_back_to_its_range(opened):
+    opened.execute_script("document.querySelector('[name=moved][value=vae]').click()")
+    reach = "return Number(document.getElementById('z1').max)"
+    before = opened.execute_script(reach)
+    opened.execute_script(
+        """const field = document.querySelector('.slider [type=number]');
+           field.value = 50;
+           field.dispatchEvent(new Event('input', { bubbles: true }));
+           field.dispatchEvent(new Event('change', { bubbles: true }));"""
+    )
+    assert opened.execute_script(reach) == 50
+    opened.execute_script("document.getElementById('origin-z').click()")
+    assert opened.execute_script(reach) == before
+
+
+def test_a_drawn_digit_is_encoded_and_reconstructed_by_every_model(opened, smoke_tree):
+    pad = opened.find_element("id", "pad")
+    opened.execute_script("arguments[0].scrollIntoView({ block: 'center' })", pad)
+    stroke = ActionChains(opened, duration=20).move_to_element_with_offset(pad, 5, -70)
+    stroke.click_and_hold()
+    for x, y in ((0, 50), (-10, 60), (15, 20)):
+        stroke.move_by_offset(x, y)
+    stroke.release().perform()
+    told = "return document.getElementById('image-class').textContent"
+    WebDriverWait(opened, 10).until(lambda b: "your image" in b.execute_script(told))
     shown = opened.execute_script(
-        "return [...document.querySelectorAll('.slider [type=range]')].map((s) => Number(s.value))"
+        """const context = document.getElementById('source').getContext('2d');
+           return [...context.getImageData(0, 0, 28, 28).data].filter((_, k) => k % 4 === 0);"""
     )
-    assert shown == [9.5, -0.25, 1]
+    drawn = 1 - np.array(shown) / 255
+    assert set(drawn) == {0, 1}
+    assert 20 < drawn.sum() < 300
+    rows, columns = np.nonzero(drawn.reshape(28, 28))
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 == pytest.approx(20, abs=2)
+    assert rows.mean() == pytest.approx(13.5, abs=1.5)
+    asked = opened.execute_script("return document.querySelector('[name=asked]:checked').value")
+    x, label = torch.tensor(drawn[None]).float(), torch.tensor([int(asked)])
+    for name in MODELS:
+        model, _ = weights.load(smoke_tree / f"results/models/{name}-z3-s0.safetensors")
+        with torch.no_grad():
+            code = model.codes(x, label)
+            image = model.decode(code, label).sigmoid()[0].numpy()
+        # The encoder's weights are rounded to 8 bits.
+        assert marked(opened, name) == pytest.approx(code[0].tolist(), rel=0.05, abs=0.15)
+        assert np.abs(ink(opened, name) - image).mean() < 0.02
 
 
 def test_a_digit_can_be_switched_off_and_the_camera_shared(opened):
@@ -168,6 +274,14 @@ def test_a_digit_can_be_switched_off_and_the_camera_shared(opened):
     WebDriverWait(opened, 10).until(lambda b: b.execute_script(eyes, MODELS) == [0.75] * 3)
 
 
+def emulate(browser, width: int, scheme: str, media: str = "") -> None:
+    """A window's width, the reader's colour scheme, and `print` for paper."""
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": [feature]})
+
+
 def luminance(rgb: list[float]) -> float:
     """Relative luminance (WCAG 2.2) of sRGB in 0..255."""
     c = np.array(rgb[:3]) / 255
@@ -177,10 +291,7 @@ def luminance(rgb: list[float]) -> float:
 
 @pytest.mark.parametrize(("width", "scheme"), SIZES)
 def test_the_page_fits_and_is_legible_at_every_width_and_scheme(opened, width, scheme):
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-    opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    feature = {"name": "prefers-color-scheme", "value": scheme}
-    opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    emulate(opened, width, scheme)
     # The plots follow a new width a moment later; what sticks out then still does after seconds.
     fits = "return document.documentElement.scrollWidth <= arguments[0]"
     WebDriverWait(opened, 10).until(lambda b: b.execute_script(fits, width))
@@ -189,7 +300,7 @@ def test_the_page_fits_and_is_legible_at_every_width_and_scheme(opened, width, s
            const of = (e) => rgb(getComputedStyle(e).color);
            const paper = rgb(getComputedStyle(document.body).backgroundColor);
            const texts = ['h1', '.lede', 'nav a', 'td', 'figcaption', 'figcaption strong',
-                          'summary', 'main a', '.note'];
+                          'summary', 'main a', '.note', '.said', '.sure', '.asked p'];
            return [paper, ...texts.map((t) => of(document.querySelector(t)))];"""
     )
     paper, *inks = map(luminance, colours)
@@ -197,3 +308,119 @@ def test_the_page_fits_and_is_legible_at_every_width_and_scheme(opened, width, s
     for one in inks:
         low, high = sorted((paper, one))
         assert (high + 0.05) / (low + 0.05) >= 4.5
+
+
+def choose_language(browser, name: str) -> None:
+    browser.execute_script("document.getElementById(arguments[0]).click()", f"language-{name}")
+
+
+def test_the_reader_switches_the_language(opened):
+    heading = opened.find_element("css selector", "#asked-reconstructs")
+    image = opened.find_element("css selector", "#samples img")
+    choose_language(opened, "zh")
+    assert heading.text == "哪个模型重构得最好？"
+    assert image.get_attribute("alt").startswith("样本")
+    assert opened.execute_script("return document.documentElement.lang") == "zh-Hans"
+    choose_language(opened, "en")
+    assert heading.text == "Which reconstructs best?"
+    assert image.get_attribute("alt").startswith("Samples")
+    values = opened.execute_script(
+        "return [...document.querySelectorAll('.value')].map((e) => e.textContent)"
+    )
+    assert all(re.fullmatch(r"−?[\d.,]+( ± [\d.,]+)?", value) for value in values)
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme", "language"), [(1400, "light", "en"), (400, "dark", "zh")]
+)
+def test_axe_finds_nothing_serious(opened, width, scheme, language):
+    emulate(opened, width, scheme)
+    choose_language(opened, language)
+    found = Axe().run(opened)["violations"]
+    choose_language(opened, "en")
+    serious = [v for v in found if v["impact"] in ("serious", "critical")]
+    assert not [(v["id"], [node["html"][:200] for node in v["nodes"]]) for v in serious]
+
+
+def test_on_a_phone_the_models_name_stays_while_the_table_scrolls(opened):
+    emulate(opened, 400, "light")
+    table = opened.find_element("id", "main")
+    name = table.find_element("css selector", "tbody th[scope=row]")
+    opened.execute_script("arguments[0].scrollLeft = 300", table)
+    left = "return arguments[0].getBoundingClientRect().left"
+    assert opened.execute_script(left, name) == opened.execute_script(left, table)
+    opened.execute_script("arguments[0].scrollLeft = 0", table)
+
+
+def test_the_table_of_results_is_not_cut_in_a_desktop_window(opened):
+    emulate(opened, 1400, "light")
+    assert opened.execute_script(
+        "const t = document.getElementById('main'); return t.scrollWidth <= t.clientWidth"
+    )
+
+
+def test_print_has_no_empty_boxes_and_hides_nothing(opened):
+    opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    opened.execute_script("dispatchEvent(new Event('beforeprint'))")
+    shown = """return [...document.querySelectorAll(arguments[0])]
+                 .map((e) => e.checkVisibility() && e.getBoundingClientRect().height > 0)"""
+    try:
+        assert not any(opened.execute_script(shown, "canvas, .plot, nav, input, button"))
+        assert all(opened.execute_script(shown, "details > :not(summary), .still"))
+        # The width of A4 less its margins.
+        emulate(opened, 718, "light", media="print")
+        cut = opened.execute_script(
+            """return [...document.querySelectorAll('.wide')]
+                 .filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.innerText)"""
+        )
+        assert not cut
+    finally:
+        opened.execute_script("dispatchEvent(new Event('afterprint'))")
+        emulate(opened, 1400, "light")
+    assert not any(
+        opened.execute_script("return [...document.querySelectorAll('details')].map((d) => d.open)")
+    )
+
+
+def test_without_a_script_a_picture_stands_for_the_explorer(browser, opened, smoke_tree):
+    """Last in this file: it loads the page anew."""
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        browser.get((smoke_tree / "results/report.html").as_uri())
+        visible = {
+            e: browser.find_element("css selector", e).is_displayed()
+            for e in (".still", "#latents_digits img", "#explorer", "#asked-cost")
+        }
+        browser.find_element("id", "language-zh").click()
+        heading = browser.find_element("id", "asked-reconstructs").text
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert visible == {
+        ".still": True,
+        "#latents_digits img": True,
+        "#explorer": False,
+        "#asked-cost": True,
+    }
+    assert heading == "哪个模型重构得最好？"
+
+
+def test_other_seeds_and_latent_sizes_can_be_shown(browser, tmp_path, mnist_folder):
+    """On a page of untrained models; it too is loaded anew."""
+    matrix = Matrix(("vae",), (3, 5), (0, 1))
+    figures = Figures(images=4, digits=10, points=50, dpi=40)
+    results = made_results(tmp_path / "results", matrix, mnist_folder)
+    open_page(browser, made_page(matrix, figures, mnist_folder, results))
+    views = browser.execute_script(
+        "return [...document.querySelectorAll('#view option')].map((o) => o.textContent)"
+    )
+    assert views[0] == "3 latents, seed 0"
+    assert sorted(views) == [f"{dim} latents, seed {seed}" for dim in (3, 5) for seed in (0, 1)]
+    first = code_of(browser, "vae", 3)
+    show = """const view = document.getElementById('view');
+              view.value = arguments[0];
+              view.dispatchEvent(new Event('change'));"""
+    browser.execute_script(show, 3)
+    WebDriverWait(browser, 20).until(lambda b: code_of(b, "vae", 3) != first)
+    WebDriverWait(browser, 20).until(lambda b: marked(b, "vae") == code_of(b, "vae", 0))
+    browser.execute_script(show, 0)
+    WebDriverWait(browser, 20).until(lambda b: code_of(b, "vae", 3) == first)

@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from torch import nn
 
+from vaepipe.figures import colour
 from vaepipe.figures.inputs import Inputs
-from vaepipe.figures.style import colour, panels
+from vaepipe.figures.style import panels
 from vaepipe.models import Architecture
 from vaepipe.models.names import title
 

@@ -1,7 +1,5 @@
 """The common style of all figures: sized for print, dark ink on white."""
 
-from collections.abc import Iterable
-
 import matplotlib
 
 matplotlib.use("Agg")
@@ -12,13 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from vaepipe.figures import COLOURS
 from vaepipe.models.names import title
 from vaepipe.results import Run
 
 WIDTH = 7.2  # inches: the text width of a printed page, so that fonts keep their size
 SIDE = 28  # pixels of an image's side
-SPARE = ["#CC79A7", "#E69F00", "#56B4E9", "#8a6d00", "#7a7f88", "#000000"]
 MARKERS = "osD^vP*X"
 
 plt.rcParams.update(
@@ -52,12 +48,6 @@ plt.rcParams.update(
         "svg.hashsalt": "vaepipe",
     }
 )
-
-
-def colour(model: str, models: Iterable[str]) -> str:
-    """The model's colour, the same in every figure."""
-    others = [m for m in models if m not in COLOURS]
-    return COLOURS.get(model) or SPARE[others.index(model) % len(SPARE)]
 
 
 def label(run: Run) -> str:

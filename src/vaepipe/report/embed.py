@@ -4,7 +4,7 @@ import json
 import zlib
 from base64 import b64encode
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 from xml.etree import ElementTree
 
@@ -13,8 +13,12 @@ from markupsafe import Markup
 from torch import Tensor, nn
 
 SIDES = ("width", "height")
-STEPS = 2**15 - 1  # integers on either side of zero
-DECODERS_LIMIT = 2_600_000  # characters; larger decoders would make the page too large to send
+# Integers on either side of zero: of coordinates, and of weights, for which fewer bits are enough.
+STEPS = 2**15 - 1
+DECODER_STEPS = 2**10 - 1
+ENCODER_STEPS = 2**7 - 1
+# Characters; more would make the page too large to send.
+NETWORKS_LIMIT = 3_100_000
 
 
 def packed(data: bytes) -> str:
@@ -22,9 +26,28 @@ def packed(data: bytes) -> str:
     return b64encode(zlib.compress(data, 9)).decode()
 
 
+# The style of figures/style.py on dark paper. Colours of models and classes stay as they are;
+# images are grey, and turned. `!important`, because matplotlib writes each colour at its element.
+DARK = """<style>@media (prefers-color-scheme: dark) {
+svg { fill: #e6e8eb; } image { filter: invert(1); }
+[style*="fill: #ffffff"] { fill: #14161a !important; }
+[style*="stroke: #ffffff"] { stroke: #14161a !important; }
+[style*="stroke: #e3e5e8"] { stroke: #343941 !important; }
+[style*="stroke: #000000"] { stroke: #e6e8eb !important; }
+:is([style*="fill: #22252a"], [style*="fill: #000000"]) { fill: #e6e8eb !important; }
+:is([style*="fill: #555b64"], [style*="fill: #777c85"], [style*="fill: #8a8f98"])
+{ fill: #a8aeb8 !important; }
+:is([style*="stroke: #555b64"], [style*="stroke: #8a8f98"], [style*="stroke: #b4b9c1"])
+{ stroke: #777d87 !important; }
+}</style>"""
+
+
 def svg_uri(path: Path) -> str:
-    """An SVG file as a data URI: in base64 or percent-encoded, whichever is shorter."""
-    text = path.read_text(encoding="utf-8")
+    """An SVG file as a data URI, with its colours on dark paper: in base64 or percent-encoded,
+    whichever is shorter."""
+    head, tag, rest = path.read_text(encoding="utf-8").partition("<svg ")
+    attributes, end, body = rest.partition(">")
+    text = f"{head}{tag}{attributes}{end}{DARK}{body}"
     return min(
         "data:image/svg+xml," + quote(text, safe="/:;,=()+*!?@-._~$"),
         "data:image/svg+xml;base64," + b64encode(text.encode()).decode(),
@@ -44,16 +67,16 @@ def script_json(value: Any) -> Markup:
     return Markup(text.replace("<", "\\u003c"))
 
 
-def quantised(values: Tensor) -> tuple[Tensor, Tensor]:
-    """16-bit integers `[rows, columns]` and the scale of each row, `[rows]`."""
-    scale = values.abs().amax(1) / STEPS
-    steps = (values / scale.clamp_min(1e-30)[:, None]).round()
-    return steps.to(torch.int16), scale
+def quantised(values: Tensor, steps: int = STEPS) -> tuple[Tensor, Tensor]:
+    """Integers in -steps..steps, `[rows, columns]`, and the scale of each row, `[rows]`."""
+    scale = values.abs().amax(1) / steps
+    whole = (values / scale.clamp_min(1e-30)[:, None]).round()
+    return whole.to(torch.int16), scale
 
 
-def _dequantised(values: Tensor) -> Tensor:
-    steps, scale = quantised(values)
-    return steps * scale[:, None]
+def _dequantised(values: Tensor, steps: int) -> Tensor:
+    whole, scale = quantised(values, steps)
+    return whole * scale[:, None]
 
 
 def _bytes(values: Tensor) -> bytes:
@@ -62,53 +85,78 @@ def _bytes(values: Tensor) -> bytes:
     return array.astype(array.dtype.newbyteorder("<")).tobytes()
 
 
-def decoder(model: nn.Module) -> list[dict[str, Any]]:
-    """The decoder's linear layers, first to last: integer weights, a scale a row, and biases.
+def rows(values: Tensor, steps: int = STEPS) -> dict[str, Any]:
+    """A matrix as quantised rows; `dequantised` in networks.js is the inverse.
 
-    Empty for a convolutional decoder, which the page can't run.
+    All low bytes stand before all high bytes, and no integer is negative: where few bits are used,
+    the high bytes then deflate to little.
     """
-    if not isinstance(model.decoder, nn.Sequential):
+    whole, scale = quantised(values, steps)
+    unsigned = _bytes(whole + steps)
+    return {
+        "zero": steps,
+        "steps": packed(unsigned[::2] + unsigned[1::2]),
+        "scale": packed(_bytes(scale)),
+    }
+
+
+def network(module: nn.Module, steps: int) -> list[dict[str, Any]]:
+    """An MLP's linear layers, first to last: integer weights, a scale a row, and biases.
+
+    Empty for a convolutional network, which the page can't run.
+    """
+    if not isinstance(module, nn.Sequential):
         return []
-    layers = []
-    for linear in (layer for layer in model.decoder if isinstance(layer, nn.Linear)):
-        steps, scale = quantised(linear.weight.detach())
-        layers.append(
-            {
-                "inputs": linear.in_features,
-                "outputs": linear.out_features,
-                "steps": packed(_bytes(steps)),
-                "scale": packed(_bytes(scale)),
-                "bias": packed(_bytes(linear.bias.detach())),
-            }
-        )
-    return layers
+    return [
+        {
+            "inputs": linear.in_features,
+            "outputs": linear.out_features,
+            **rows(linear.weight.detach(), steps),
+            "bias": packed(_bytes(linear.bias.detach())),
+        }
+        for linear in module
+        if isinstance(linear, nn.Linear)
+    ]
 
 
-def decoder_size(layers: list[dict[str, Any]]) -> int:
+def network_size(layers: list[dict[str, Any]]) -> int:
     """Characters that the layers take in the page."""
     return sum(len(layer[key]) for layer in layers for key in ("steps", "scale", "bias"))
 
 
+def _quantise(model: nn.Module) -> None:
+    """Round the weights as the page has them."""
+    for name, steps in (("decoder", DECODER_STEPS), ("encoder", ENCODER_STEPS)):
+        for layer in getattr(model, name):
+            if isinstance(layer, nn.Linear):
+                layer.weight.copy_(_dequantised(layer.weight, steps))
+
+
+class Errors(NamedTuple):
+    """Largest change of a pixel's probability that quantising makes: of a decoded z, and the mean
+    over the pixels of an image that is encoded and decoded, of the image with the largest."""
+
+    decoded: float
+    reconstructed: float
+
+
 @torch.no_grad()
-def quantisation_error(model: nn.Module, z: Tensor, labels: Tensor) -> float:
-    """The largest change of a pixel's probability that quantising the weights makes.
+def quantisation_errors(model: nn.Module, z: Tensor, x: Tensor, labels: Tensor) -> Errors:
+    """What rounding the weights changes.
 
     Args:
-        z, labels: inputs of the decoder, `[n, latent_dim]` and `[n]`.
+        z: inputs of the decoder, `[n, latent_dim]`.
+        x: images `[n, pixels]`.
+        labels: of both, `[n]`.
     """
-    exact = model.decode(z, labels).sigmoid()
-    weights = {k: v.clone() for k, v in model.state_dict().items()}
-    rounded = {
-        k: _dequantised(v) if k.startswith("decoder") and v.dim() == 2 else v
-        for k, v in weights.items()
-    }
-    model.load_state_dict(rounded)
-    change = (model.decode(z, labels).sigmoid() - exact).abs().max().item()
+    weights = {name: value.clone() for name, value in model.state_dict().items()}
+
+    def outputs() -> tuple[Tensor, Tensor]:
+        codes = model.codes(x, labels)
+        return model.decode(z, labels).sigmoid(), model.decode(codes, labels).sigmoid()
+
+    exact = outputs()
+    _quantise(model)
+    decoded, again = ((a - b).abs() for a, b in zip(outputs(), exact, strict=True))
     model.load_state_dict(weights)
-    return change
-
-
-def points(codes: Tensor) -> dict[str, str]:
-    """Codes `[n, 3]` as quantised coordinates: three runs of n integers, and three scales."""
-    steps, scale = quantised(codes.T)
-    return {"steps": packed(_bytes(steps)), "scale": packed(_bytes(scale))}
+    return Errors(decoded.max().item(), again.mean(1).max().item())

@@ -1,142 +1,198 @@
-// The 3-D plots and the controls of the decoders.
+// The 3-D plots, the image that is shown in all of them, and the controls of z.
 "use strict";
-
-const byId = (id) => document.getElementById(id);
-const json = (id) => JSON.parse(byId(id).textContent);
-const styled = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-
-/** Sliders, canvases and the digit for the CVAE; returns a function that sets z. */
-async function decoders(about) {
-  const models = await Promise.all(about.models.map(async (model) => ({
-    ...model,
-    layers: await layersOf(model.decoder),
-    canvas: byId(`decoded-${model.name}`),
-  })));
-  const rows = [...document.querySelectorAll(".slider")].map((row) => ({
-    range: row.querySelector("[type=range]"),
-    number: row.querySelector("[type=number]"),
-  }));
-  const asked = () => Number(document.querySelector("[name=asked]:checked")?.value ?? 0);
-
-  function render() {
-    const z = rows.map((row) => Number(row.number.value));
-    const digit = asked();
-    const label = Array.from({ length: about.classes },
-      (_, k) => (k === digit ? about.label_scale : 0));
-    for (const model of models) {
-      const input = model.conditional ? [...z, ...label] : z;
-      draw(model.canvas, decode(model.layers, about.activation, input));
-      const given = model.conditional ? `, digit ${digit}` : "";
-      model.canvas.setAttribute("aria-label", `${model.title} decodes z = (${z.join(", ")})${given}`);
-    }
-  }
-
-  function move(z) {
-    rows.forEach(({ range, number }, k) => {
-      const value = Math.round(z[k] * 1000) / 1000;
-      // An AE's codes are not bounded by a prior: widen the sliders to reach z.
-      const reach = Math.max(Number(range.max), Math.ceil(Math.abs(value)));
-      range.min = -reach;
-      range.max = reach;
-      range.value = number.value = value;
-    });
-    render();
-  }
-
-  rows.forEach(({ range, number }) => {
-    range.addEventListener("input", () => { number.value = range.value; render(); });
-    number.addEventListener("input", () => {
-      if (number.value !== "") move(rows.map((row) => Number(row.number.value)));
-    });
-  });
-  document.querySelectorAll("[name=asked]").forEach((box) => box.addEventListener("change", render));
-  byId("origin-z").addEventListener("click", () => move(rows.map(() => 0)));
-  byId("draw-z").addEventListener("click", () => move(rows.map(normal)));
-  render();
-  return move;
-}
 
 /** A draw from N(0, 1) (Box and Muller 1958). */
 function normal() {
   return Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
 }
 
-/** Ten traces, one a digit, of a model's codes. */
-async function traces(model, about, digits) {
-  const codes = await dequantised(model.codes);
-  const n = digits.length;
-  return about.digit_colours.map((color, digit) => {
-    const index = [...digits.keys()].filter((i) => digits[i] === digit);
-    const [x, y, z] = [0, 1, 2].map((axis) => index.map((i) => codes[axis * n + i]));
-    return {
-      type: "scatter3d", mode: "markers", name: String(digit), x, y, z,
-      marker: { size: 1.9, color, opacity: 0.8, line: { width: 0 } },
-      hovertemplate: `digit ${digit}<br>(%{x:.2f}, %{y:.2f}, %{z:.2f})<extra></extra>`,
-    };
-  });
-}
-
-function layout(about, model) {
-  const ink = styled("--ink");
-  const line = styled("--line");
-  const axis = (k) => ({
-    range: model.ranges[k - 1],
-    title: { text: `${about.axis} ${k}`, font: { size: 11 } },
-    color: ink, gridcolor: line, zerolinecolor: line, showbackground: false,
-    tickfont: { size: 9 }, showspikes: false,
-  });
-  return {
-    margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false,
-    paper_bgcolor: "rgba(0,0,0,0)", font: { color: ink },
-    modebar: { bgcolor: "rgba(0,0,0,0)", color: styled("--soft"), activecolor: ink },
-    scene: { xaxis: axis(1), yaxis: axis(2), zaxis: axis(3), aspectmode: "cube",
-      camera: { eye: { x: 1.5, y: 1.5, z: 0.9 } } },
+/** Codes `[3, n]` of every view and model, dequantised when they are first shown. */
+function codesOf(about) {
+  const kept = new Map();
+  return async (view, k) => {
+    const key = `${view} ${k}`;
+    if (!kept.has(key)) kept.set(key, await dequantised(about.views[view].runs[k].codes));
+    return kept.get(key);
   };
 }
 
-/** Every model's codes in a plot of its own; `move` gets the code of a clicked point. */
-async function plots(about, move) {
-  const source = new TextDecoder().decode(await unpack(byId("plotly").textContent));
-  const script = document.createElement("script");
-  script.textContent = source;
-  document.head.append(script);
+/** What is shown: the view, an image or none, and each model's z where the page decodes. */
+async function start(about) {
+  const models = await Promise.all(about.models.map(async (model) => ({
+    ...model,
+    decoder: await layersOf(model.decoder),
+    encoder: await layersOf(model.encoder),
+    canvas: byId(`decoded-${model.name}`),
+    place: byId(`codes-${model.name}`),
+    z: Array(about.latent_dim).fill(0),
+  })));
+  const state = { about, models, view: 0, image: null, codes: codesOf(about) };
+  state.labels = new Uint8Array(await unpack(about.labels));
+  state.images = new Uint8Array(await unpack(about.images));
+  return state;
+}
 
-  const digits = new Uint8Array(await unpack(about.digits));
-  const places = about.models.map((model) => byId(`codes-${model.name}`));
-  const options = { displaylogo: false, responsive: true, modeBarButtons: [["resetCameraDefault3d"]] };
-  for (const [k, model] of about.models.entries()) {
-    await Plotly.newPlot(places[k], await traces(model, about, digits), layout(about, model), options);
-    places[k].on("plotly_click", ({ points: [p] }) => move?.([p.x, p.y, p.z].slice(0, about.latent_dim)));
-    places[k].on("plotly_relayout", (change) => follow(places, places[k], change));
-  }
-  document.querySelectorAll("[name=shown]").forEach((box) => box.addEventListener("change", () => {
-    places.forEach((place) => Plotly.restyle(place, { visible: box.checked }, [Number(box.value)]));
+const asked = () => Number(document.querySelector("[name=asked]:checked")?.value ?? 0);
+const moved = (state) => {
+  const name = document.querySelector("[name=moved]:checked")?.value;
+  return state.models.find((model) => model.name === name) ?? state.models[0];
+};
+
+/** Set the class that conditional models are given. */
+function ask(label) {
+  const box = document.querySelectorAll("[name=asked]")[label];
+  if (box) box.checked = true;
+}
+
+/** Decode every model's z, and mark it in its plot. */
+async function render(state) {
+  const { about, models } = state;
+  await Promise.all(models.map(async (model, k) => {
+    if (about.decodes) {
+      draw(model.canvas, decode(model, about, model.z, asked()));
+      const values = { model: model.title, z: model.z.map((v) => v.toFixed(2)).join(", ") };
+      const given = model.conditional ? told("given", { name: about.class_names[asked()] }) : "";
+      model.canvas.setAttribute("aria-label", told("decoded", values) + given);
+    }
+    if (model.place.data) mark(state, model, k, await current(state, model, k));
   }));
-  byId("same-camera").addEventListener("change", () => {
-    follow(places, places[0], { "scene.camera": places[0].layout.scene.camera });
-  });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    places.forEach((place, k) => {
-      const { scene, font, modebar } = layout(about, about.models[k]);
-      Plotly.relayout(place, { font, modebar, scene: { ...scene, camera: place.layout.scene.camera } });
-    });
+}
+
+/** Where a model's mark stands: at z, or at the image's code where the page can't decode. */
+async function current(state, model, k) {
+  if (state.about.decodes && state.view === 0) return [...model.z, 0, 0].slice(0, 3);
+  if (state.image === null) return null;
+  const codes = await state.codes(state.view, k);
+  return [0, 1, 2].map((axis) => codes[axis * state.about.n + state.image]);
+}
+
+/** Show sliders and numbers of the model that they move; the range holds the prior and its codes. */
+function showSliders(state) {
+  const model = moved(state);
+  const { ranges } = state.about.views[0].runs[state.models.indexOf(model)];
+  sliders().forEach(({ range, number }, k) => {
+    const reach = Math.ceil(Math.max(4, ...ranges[k].map(Math.abs), Math.abs(model.z[k])));
+    range.min = -reach;
+    range.max = reach;
+    range.value = number.value = Math.round(model.z[k] * 1000) / 1000;
   });
 }
 
-/** Give all plots the camera of one, if the box is checked. */
-function follow(places, leader, change) {
-  const camera = change["scene.camera"];
-  if (!camera || !byId("same-camera").checked) return;
-  for (const place of places) {
-    const same = JSON.stringify(place.layout.scene.camera) === JSON.stringify(camera);
-    if (place !== leader && !same) Plotly.relayout(place, { "scene.camera": camera });
+const sliders = () => [...document.querySelectorAll(".slider")].map((row) => ({
+  range: row.querySelector("[type=range]"),
+  number: row.querySelector("[type=number]"),
+}));
+
+/** Ink in [0, 1] on the canvas of the image that the codes belong to; null for none. */
+function showSource(ink, text, label) {
+  const source = byId("source");
+  draw(source, ink ?? new Float32Array(source.width * source.height));
+  source.setAttribute("aria-label", label);
+  byId("image-class").textContent = text;
+}
+
+/** Show a test image: in all plots, decoded by every model from its own code, with its class. */
+async function choose(state, image) {
+  const { about, models, labels } = state;
+  state.image = image;
+  byId("image-number").value = image;
+  const pixels = about.side ** 2;
+  const ink = Float32Array.from(state.images.subarray(image * pixels, (image + 1) * pixels), (v) => v / 255);
+  const name = about.class_names[labels[image]];
+  showSource(ink, told("of_class", { name }), told("source_image", { n: image, name }));
+  if (about.decodes) {
+    ask(labels[image]);
+    await Promise.all(models.map(async (model, k) => {
+      const codes = await state.codes(0, k);
+      model.z = model.z.map((_, axis) => codes[axis * about.n + image]);
+    }));
+    showSliders(state);
   }
+  await render(state);
+}
+
+/** Give every model a z of its own, by its place; no image belongs to them. */
+function setZ(state, zOf) {
+  state.image = null;
+  showSource(null, "", "–");
+  state.models.forEach((model, k) => { model.z = zOf(model, k); });
+  showSliders(state);
+  return render(state);
+}
+
+/** The class of most of the five test images whose codes are nearest to z. */
+async function nearestClass(state, model, z) {
+  const codes = await state.codes(0, state.models.indexOf(model));
+  const { n, classes } = state.about;
+  const distance = (i) => z.reduce((sum, value, axis) => sum + (codes[axis * n + i] - value) ** 2, 0);
+  const distances = Float64Array.from({ length: n }, (_, i) => distance(i));
+  const votes = Array(classes).fill(0);
+  [...distances.keys()].sort((a, b) => distances[a] - distances[b]).slice(0, 5)
+    .forEach((i) => { votes[state.labels[i]] += 1; });
+  return votes.indexOf(Math.max(...votes));
+}
+
+/** The visitor's image through every model; its class is guessed where a model needs one. */
+async function own(state, ink) {
+  const { about, models } = state;
+  const pixels = about.binarize ? ink.map((value) => Number(value > 0.5)) : ink;
+  const plain = models.find((model) => !model.conditional);
+  let text = "";
+  if (plain) {
+    const label = await nearestClass(state, plain, encode(plain, about, pixels, 0));
+    ask(label);
+    text = told("taken_for", { name: about.class_names[label] });
+  }
+  const encodeAll = () => setZ(state, (model) => encode(model, about, pixels, asked()));
+  await encodeAll();
+  showSource(pixels, text, text);
+  // Given another class, a conditional encoder sees the image as another one.
+  state.again = async () => { await encodeAll(); showSource(pixels, "", ""); };
+}
+
+function controls(state) {
+  const { about } = state;
+  const step = (by) => () => choose(state, ((state.image ?? 0) + by + about.n) % about.n);
+  byId("previous-image").addEventListener("click", step(-1));
+  byId("next-image").addEventListener("click", step(1));
+  byId("image-number").addEventListener("input", ({ target }) => {
+    if (target.value !== "" && target.checkValidity()) choose(state, Number(target.value));
+  });
+  if (!about.decodes) return;
+  const set = (k, text) => {
+    const value = Number(text);
+    if (text === "" || Number.isNaN(value)) return;
+    moved(state).z[k] = value;
+    sliders()[k].range.value = value;
+    render(state);
+  };
+  sliders().forEach(({ range, number }, k) => {
+    range.addEventListener("input", () => { number.value = range.value; set(k, range.value); });
+    number.addEventListener("input", () => set(k, number.value));
+    number.addEventListener("change", () => showSliders(state));
+  });
+  document.querySelectorAll("[name=moved]").forEach((box) => {
+    box.addEventListener("change", () => showSliders(state));
+  });
+  document.querySelectorAll("[name=asked]").forEach((box) => {
+    box.addEventListener("change", () => (state.again && state.image === null ? state.again() : render(state)));
+  });
+  const forget = (act) => () => { state.again = null; act(); };
+  byId("origin-z").addEventListener("click", forget(() => setZ(state, (model) => model.z.map(() => 0))));
+  byId("draw-z")?.addEventListener("click", forget(() => {
+    const z = Array.from({ length: about.latent_dim }, normal);
+    setZ(state, () => [...z]);
+  }));
+  if (about.encodes) drawing(byId("pad"), about.side, (ink) => own(state, ink));
 }
 
 async function explore() {
-  const about = json("explorer-data");
-  const move = about.decodes ? await decoders(about) : null;
-  await plots(about, move);
+  const state = await start(json("explorer-data"));
+  controls(state);
+  await choose(state, 0);
+  await plots(state);
+  await render(state);
+  byId("explorer-state").textContent = "";
   byId("explorer").dataset.ready = "true";
 }
 
@@ -145,17 +201,6 @@ new IntersectionObserver((entries, observer) => {
   if (!entries.some((entry) => entry.isIntersecting)) return;
   observer.disconnect();
   explore().catch((error) => {
-    byId("explorer-state").textContent = `This part needs a browser with WebGL and DecompressionStream (2023 or later): ${error.message}`;
+    byId("explorer-state").textContent = told("failed", { message: error.message });
   });
 }, { rootMargin: "800px" }).observe(byId("explorer"));
-
-// Mark the section that is being read in the navigation.
-const links = new Map([...document.querySelectorAll("nav a")].map((a) => [a.hash.slice(1), a]));
-const reading = new IntersectionObserver((entries) => {
-  for (const entry of entries) {
-    if (!entry.isIntersecting) continue;
-    links.forEach((a) => a.removeAttribute("aria-current"));
-    links.get(entry.target.id).setAttribute("aria-current", "true");
-  }
-}, { rootMargin: "-30% 0px -65% 0px" });
-document.querySelectorAll("main > section").forEach((section) => reading.observe(section));

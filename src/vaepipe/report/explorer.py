@@ -1,54 +1,101 @@
-"""The data of the page's 3-D plots and of its decoders."""
+"""The data of the page's 3-D plots, and the networks that the page runs."""
 
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from vaepipe.figures import COLOURS, DIGIT_COLOURS
+from vaepipe.data.idx import SIDE
+from vaepipe.figures import DIGIT_COLOURS, colour
 from vaepipe.figures.codes import axis_name, codes_3d, shown_dim, shown_runs
 from vaepipe.figures.inputs import Inputs
+from vaepipe.models.names import title
 from vaepipe.models.networks import LABEL_SCALE
 from vaepipe.report import embed
-from vaepipe.results import Run
+from vaepipe.report.words import Text, say
+from vaepipe.results import Run, runs_of
+
+IMAGES = 2000  # test images whose codes and pixels the page holds
+RUNS = 24  # whose codes it holds
+MEASURED = 1000  # codes, draws and images by which rounded weights are measured
 
 
 def explorer(inputs: Inputs) -> dict[str, Any]:
-    """What explorer.js draws from, for the runs shown in 3-D.
+    """What explorer.js draws from.
 
-    `models` have a `decoder` each if `decodes` is true; else `why_not` gives the reason. `error` is
-    the largest change of a pixel by quantised weights, over codes and draws from N(0, I).
+    `models` are the runs drawn in 3-D whose networks the page runs: a `decoder` each if `decodes`,
+    an `encoder` each if `encodes`; else `why_not` gives the reason. `views` are codes in three
+    dimensions, of these and of other seeds and latent sizes. `errors` are the largest over the
+    models of `embed.Errors`.
     """
     dim = shown_dim(inputs.matrix.latent_dims)
     runs = shown_runs(inputs)
-    models = [_model(inputs, run) for run in runs]
-    why_not = None
-    if dim > 3:
-        why_not = (
-            "No run has 3 latents or fewer, so three sliders can't set z; add 3 to"
-            " matrix.latent_dims. The plots show principal components."
-        )
-    elif not all(model["decoder"] for model in models):
-        why_not = "Only the decoders of MLPs are embedded in the page, and these are convolutional."
-    elif sum(embed.decoder_size(model["decoder"]) for model in models) > embed.DECODERS_LIMIT:
-        why_not = "The decoders are too large to be embedded in the page."
-    if why_not:
-        models = [model | {"decoder": None} for model in models]
-    first = inputs.trained(runs[0])[0].architecture
-    labels = codes_3d(inputs, runs[0], inputs.settings.points)[1]
+    n = min(IMAGES, inputs.settings.points, len(inputs.test.labels))
+    models = [_model(inputs, run, n) for run in runs]
+    errors = [model.pop("errors") for model in models]
+    decodes, encodes, why_not = _what_runs(models, dim)
+    for model in models:
+        model |= {"decoder": model["decoder"] if decodes else None}
+        model |= {"encoder": model["encoder"] if encodes else None}
+    trained, binarize = inputs.trained(runs[0])
+    first = trained.architecture
     return {
         "latent_dim": dim,
-        "axis": axis_name(dim),
+        "side": SIDE,
         "activation": first.activation,
         "classes": first.classes,
         "label_scale": LABEL_SCALE,
-        "digit_colours": DIGIT_COLOURS,
-        "digits": embed.packed(labels.to(torch.uint8).numpy().tobytes()),
-        "decodes": why_not is None,
+        "class_names": [str(label) for label in range(first.classes)],
+        "class_colours": [DIGIT_COLOURS[k % len(DIGIT_COLOURS)] for k in range(first.classes)],
+        "normal_prior": first.prior == "normal",
+        "binarize": binarize == "dynamic",
+        "images": embed.packed(inputs.test.pixels[:n].reshape(n, -1).numpy().tobytes()),
+        "labels": embed.packed(inputs.test.labels[:n].to(torch.uint8).numpy().tobytes()),
+        "n": n,
+        "decodes": decodes,
+        "encodes": encodes,
         "why_not": why_not,
-        "error": max(model.pop("error") for model in models),
+        "errors": [max(e) for e in zip(*errors, strict=True)],
         "models": models,
+        "views": _views(inputs, n),
     }
+
+
+def _what_runs(models: list[dict[str, Any]], dim: int) -> tuple[bool, bool, Text | None]:
+    """Whether the page decodes and encodes, and why not."""
+    if dim > 3:
+        return False, False, say("explorer.no_small_latent")
+    if not all(model["decoder"] and model["encoder"] for model in models):
+        return False, False, say("explorer.convolutional")
+    sizes = [
+        sum(embed.network_size(model[name]) for model in models) for name in ("decoder", "encoder")
+    ]
+    if sizes[0] > embed.NETWORKS_LIMIT:
+        return False, False, say("explorer.too_large")
+    if sum(sizes) > embed.NETWORKS_LIMIT:
+        return True, False, say("explorer.encoders_too_large")
+    return True, True, None
+
+
+def _views(inputs: Inputs, n: int) -> list[dict[str, Any]]:
+    """The codes of each latent size and seed, those that are shown first leading."""
+    shown = shown_runs(inputs)
+    cells = {(run.latent_dim, run.seed): None for run in [*shown, *runs_of(inputs.matrix)]}
+    within = max(1, RUNS // len(shown))
+    return [
+        {
+            "name": f"z{dim}-s{seed}",
+            "title": say("explorer.view", dim=dim, seed=seed),
+            "axis": axis_name(dim),
+            "runs": [_codes(inputs, Run(run.model, dim, seed), n) for run in shown],
+        }
+        for dim, seed in list(cells)[:within]
+    ]
+
+
+def _codes(inputs: Inputs, run: Run, n: int) -> dict[str, Any]:
+    codes, _ = codes_3d(inputs, run, n)
+    return {"run": run.name, "codes": embed.rows(codes.T), "ranges": _ranges(codes)}
 
 
 def _ranges(codes: Tensor) -> list[list[float]]:
@@ -58,24 +105,24 @@ def _ranges(codes: Tensor) -> list[list[float]]:
     return torch.stack([low - margin, high + margin], 1).tolist()
 
 
-def _model(inputs: Inputs, run: Run) -> dict[str, Any]:
-    model, _ = inputs.trained(run)
-    codes, labels = codes_3d(inputs, run, inputs.settings.points)
+def _model(inputs: Inputs, run: Run, n: int) -> dict[str, Any]:
+    model, binarize = inputs.trained(run)
     about = {
         "name": run.model,
-        "title": run.model.upper(),
+        "title": title(run.model),
         "run": run.name,
-        "colour": COLOURS.get(run.model, "#777777"),
+        "colour": colour(run.model, inputs.matrix.models),
         "conditional": model.conditional,
-        "variational": model.variational,
-        "codes": embed.points(codes),
-        "ranges": _ranges(codes),
-        "decoder": embed.decoder(model),
-        "error": 0.0,
+        "decoder": embed.network(model.decoder, embed.DECODER_STEPS),
+        "encoder": embed.network(model.encoder, embed.ENCODER_STEPS),
+        "errors": embed.Errors(0.0, 0.0),
     }
-    if run.latent_dim <= 3 and about["decoder"]:
-        draws = torch.randn(1000, run.latent_dim, generator=torch.Generator().manual_seed(0))
-        z = torch.cat([codes[:1000, : run.latent_dim], draws])
-        digits = torch.cat([labels[:1000], torch.arange(1000) % model.architecture.classes])
-        about["error"] = embed.quantisation_error(model, z, digits)
+    if run.latent_dim <= 3 and about["decoder"] and about["encoder"]:
+        index = torch.arange(min(MEASURED, n))
+        x, labels = inputs.pixels(index, binarize), inputs.test.labels[index]
+        with torch.no_grad():
+            codes = model.codes(x, labels)
+        draws = torch.randn(codes.shape, generator=torch.Generator().manual_seed(0))
+        z, twice = torch.cat([codes, draws]), torch.cat([labels, labels])
+        about["errors"] = embed.quantisation_errors(model, z, torch.cat([x, x]), twice)
     return about

@@ -14,6 +14,7 @@ from mlflow.exceptions import MlflowException
 from safetensors import safe_open
 
 from vaepipe.models import weights
+from vaepipe.models.names import title
 from vaepipe.results import Results, Run
 from vaepipe.tracking.content import failed, history_rows
 from vaepipe.tracking.models import models_of
@@ -83,7 +84,7 @@ def weights_digest(path: Path) -> str:
 
 
 def _registered(client: MlflowClient, name: str, metadata: dict[str, Any]) -> None:
-    model, data = metadata["run"]["model"].upper(), metadata["data"]["data_set"]
+    model, data = title(metadata["run"]["model"]), metadata["data"]["data_set"]
     description = (
         f"{model} trained on {data} by vaepipe. `champion` has the lowest validation loss of all,"
         " `champion-z20` of those with 20 latents."

@@ -1,0 +1,84 @@
+// The encoders and decoders of the trained models: the same layers as in vaepipe/models/layers.py.
+"use strict";
+
+/** The bytes that `embed.packed` wrote: base64 of a zlib stream. */
+async function unpack(text) {
+  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(stream).arrayBuffer();
+}
+
+/** Quantised rows as numbers: integers, low bytes before high bytes, times the scale of their row. */
+async function dequantised(packed) {
+  const bytes = new Uint8Array(await unpack(packed.steps));
+  const scale = new Float32Array(await unpack(packed.scale));
+  const n = bytes.length / 2;
+  const columns = n / scale.length;
+  return Float32Array.from({ length: n }, (_, i) => (
+    (bytes[i] + 256 * bytes[n + i] - packed.zero) * scale[Math.floor(i / columns)]
+  ));
+}
+
+/** A network's layers with their weights `[outputs, inputs]` row after row; null if there is none. */
+async function layersOf(packed) {
+  return packed && Promise.all(packed.map(async (layer) => ({
+    inputs: layer.inputs,
+    outputs: layer.outputs,
+    weight: await dequantised(layer),
+    bias: new Float32Array(await unpack(layer.bias)),
+  })));
+}
+
+const ACTIVATIONS = {
+  relu: (x) => Math.max(0, x),
+  tanh: Math.tanh,
+  elu: (x) => (x > 0 ? x : Math.expm1(x)),
+  silu: (x) => x / (1 + Math.exp(-x)),
+};
+
+function linear(layer, x) {
+  const y = Float64Array.from(layer.bias);
+  for (let row = 0, at = 0; row < layer.outputs; row++) {
+    for (let column = 0; column < layer.inputs; column++) y[row] += layer.weight[at++] * x[column];
+  }
+  return y;
+}
+
+/** The network's output; an activation stands between its layers, none after the last. */
+function forward(layers, activation, input) {
+  let values = input;
+  layers.forEach((layer, place) => {
+    values = linear(layer, values);
+    if (place < layers.length - 1) values = values.map(ACTIVATIONS[activation]);
+  });
+  return values;
+}
+
+/** Values with the one-hot class behind them, if the model is given it. */
+function withLabel(model, about, values, label) {
+  if (!model.conditional) return values;
+  return [...values, ...Array.from({ length: about.classes },
+    (_, k) => (k === label ? about.label_scale : 0))];
+}
+
+/** Probability of ink in each pixel for a code. */
+function decode(model, about, z, label) {
+  const logits = forward(model.decoder, about.activation, withLabel(model, about, z, label));
+  return logits.map((logit) => 1 / (1 + Math.exp(-logit)));
+}
+
+/** The code of an image, or its posterior mean: the first of the encoder's outputs. */
+function encode(model, about, pixels, label) {
+  const outputs = forward(model.encoder, about.activation, withLabel(model, about, pixels, label));
+  return [...outputs.slice(0, about.latent_dim)];
+}
+
+/** Draw probabilities on a square canvas as dark ink on white paper. */
+function draw(canvas, probabilities) {
+  const image = new ImageData(canvas.width, canvas.height);
+  probabilities.forEach((p, pixel) => {
+    image.data.fill(255 - Math.round(255 * p), 4 * pixel, 4 * pixel + 3);
+    image.data[4 * pixel + 3] = 255;
+  });
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}

@@ -92,14 +92,15 @@ def test_every_image_is_shown(opened):
     widths = opened.execute_script(
         "return [...document.images].map((i) => i.complete ? i.naturalWidth : 0)"
     )
-    assert len(widths) >= 12
+    assert len(widths) >= 11
     assert min(widths) > 100
 
 
 def test_the_3d_plots_draw_every_code(opened):
     for model in MODELS:
         shapes = opened.execute_script(
-            "return document.getElementById(`codes-${arguments[0]}`).data.map((t) => t.x.length)",
+            """return document.getElementById(`codes-${arguments[0]}`).data.slice(0, 10)
+                        .map((trace) => trace.x.length)""",
             model,
         )
         assert sum(shapes) == 1000
@@ -224,7 +225,9 @@ def test_a_slider_comes_back_to_its_range(opened):
 
 def test_a_drawn_digit_is_encoded_and_reconstructed_by_every_model(opened, smoke_tree):
     pad = opened.find_element("id", "pad")
-    opened.execute_script("arguments[0].scrollIntoView({ block: 'center' })", pad)
+    opened.execute_script(
+        "arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })", pad
+    )
     stroke = ActionChains(opened, duration=20).move_to_element_with_offset(pad, 5, -70)
     stroke.click_and_hold()
     for x, y in ((0, 50), (-10, 60), (15, 20)):

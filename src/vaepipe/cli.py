@@ -1,12 +1,14 @@
 """The command `vaepipe`: what belongs to no stage."""
 
 import argparse
+from importlib.metadata import version
 from pathlib import Path
 
 from vaepipe import params
 from vaepipe.core.errors import UserError, exit_on_user_error
 from vaepipe.core.files import write_text
 from vaepipe.results import Results
+from vaepipe.versions.next_steps import next_steps
 
 
 def check(flags: argparse.Namespace) -> None:
@@ -15,9 +17,12 @@ def check(flags: argparse.Namespace) -> None:
 
 
 def preset(flags: argparse.Namespace) -> None:
-    """Write a preset into params.yaml, so that both drivers run it."""
+    """Write a preset into params.yaml, so that both drivers run it; without a name, list them."""
     from vaepipe.versions import presets
 
+    if flags.name is None:
+        print("\n".join(f"{name:12} {about}" for name, about in presets.listed().items()))
+        return
     print("\n".join(presets.apply(flags.name)) or f"params.yaml holds {flags.name} already")
 
 
@@ -67,17 +72,45 @@ def ui(flags: argparse.Namespace) -> None:
     show(store_uri(results), results, flags.port)
 
 
+EXAMPLES = {
+    check: ["vaepipe check params.yaml"],
+    preset: ["vaepipe preset", "vaepipe preset smoke"],
+    handover: ["vaepipe handover dvc", "vaepipe handover snakemake"],
+    pull: ["git checkout v1 && vaepipe pull"],
+    diff: ["vaepipe diff", "vaepipe diff v1", "vaepipe diff v1 v2 --out changes.html"],
+    verify: ["vaepipe verify"],
+    ui: ["vaepipe ui", "vaepipe ui --port 5001"],
+}
+
+
+def _with_examples(lines: list[str]) -> str:
+    return "\n".join(["examples:", *(f"  {line}" for line in lines)])
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="vaepipe", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser = argparse.ArgumentParser(
+        prog="vaepipe",
+        description=__doc__,
+        epilog=_with_examples(["vaepipe", *(lines[0] for lines in EXAMPLES.values())])
+        + "\n\nvaepipe alone says what to do next in this folder.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"vaepipe {version('vaepipe')}")
+    commands = parser.add_subparsers(metavar="COMMAND")
 
     def command(run) -> argparse.ArgumentParser:
-        made = commands.add_parser(run.__name__, help=run.__doc__, description=run.__doc__)
+        made = commands.add_parser(
+            run.__name__,
+            help=run.__doc__,
+            description=run.__doc__,
+            epilog=_with_examples(EXAMPLES[run]),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         made.set_defaults(run=run)
         return made
 
     command(check).add_argument("params", type=Path, help="the params file")
-    command(preset).add_argument("name", help="of a file in params/, such as smoke")
+    command(preset).add_argument("name", nargs="?", help="of a file in params/, such as smoke")
     command(handover).add_argument("to", choices=["dvc", "snakemake"], help="who is to go on")
     command(pull)
     command(verify)
@@ -91,4 +124,7 @@ def main() -> None:
 
     flags = parser.parse_args()
     with exit_on_user_error():
-        flags.run(flags)
+        if hasattr(flags, "run"):
+            flags.run(flags)
+        else:
+            print("\n".join(next_steps(Path())))

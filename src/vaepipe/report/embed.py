@@ -17,6 +17,7 @@ SIDES = ("width", "height")
 STEPS = 2**15 - 1
 DECODER_STEPS = 2**10 - 1
 ENCODER_STEPS = 2**7 - 1
+SMALL = 20_000  # weights of a layer that keeps all its bits: codes may be large, and it is cheap
 # Characters; more would make the page too large to send.
 NETWORKS_LIMIT = 3_100_000
 
@@ -92,7 +93,7 @@ def rows(values: Tensor, steps: int = STEPS) -> dict[str, Any]:
     the high bytes then deflate to little.
     """
     whole, scale = quantised(values, steps)
-    unsigned = _bytes(whole + steps)
+    unsigned = _bytes((whole.to(torch.int32) + steps).to(torch.uint16))
     return {
         "zero": steps,
         "steps": packed(unsigned[::2] + unsigned[1::2]),
@@ -111,12 +112,16 @@ def network(module: nn.Module, steps: int) -> list[dict[str, Any]]:
         {
             "inputs": linear.in_features,
             "outputs": linear.out_features,
-            **rows(linear.weight.detach(), steps),
+            **rows(linear.weight.detach(), _steps_of(linear, steps)),
             "bias": packed(_bytes(linear.bias.detach())),
         }
         for linear in module
         if isinstance(linear, nn.Linear)
     ]
+
+
+def _steps_of(linear: nn.Linear, steps: int) -> int:
+    return STEPS if linear.weight.numel() < SMALL else steps
 
 
 def network_size(layers: list[dict[str, Any]]) -> int:
@@ -129,7 +134,7 @@ def _quantise(model: nn.Module) -> None:
     for name, steps in (("decoder", DECODER_STEPS), ("encoder", ENCODER_STEPS)):
         for layer in getattr(model, name):
             if isinstance(layer, nn.Linear):
-                layer.weight.copy_(_dequantised(layer.weight, steps))
+                layer.weight.copy_(_dequantised(layer.weight, _steps_of(layer, steps)))
 
 
 class Errors(NamedTuple):

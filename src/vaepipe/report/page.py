@@ -74,6 +74,7 @@ def render(
         timing=timing,
         **_numbers(inputs, timing, conditional),
         **_texts(inputs, protocol, manifest, conditional),
+        variational_names=names([m for m in matrix.models if m in variational] or ["vae"]),
         **_provenance(inputs, timing, protocol, made_with),
         changes_since=made_with["changes"] and versions.html(made_with["changes"]),
         plotly=embed.packed(get_plotlyjs().encode()),

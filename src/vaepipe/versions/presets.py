@@ -13,6 +13,20 @@ from vaepipe.core.errors import UserError
 from vaepipe.core.files import read_yaml, write_text
 
 
+def listed(folder: Path = Path("params")) -> dict[str, str]:
+    """The presets by name, with the first sentence of the comment at the top of each."""
+    return {path.stem: _about(path) for path in sorted(folder.glob("*.yaml"))}
+
+
+def _about(path: Path) -> str:
+    comment = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        comment.append(line.lstrip("# "))
+    return " ".join(comment).split(". ")[0].removesuffix(".")
+
+
 def apply(name: str, path: Path = Path("params.yaml"), folder: Path = Path("params")) -> list[str]:
     """Write the preset's values into the params file; its comments and its order stay.
 
@@ -22,7 +36,7 @@ def apply(name: str, path: Path = Path("params.yaml"), folder: Path = Path("para
     Raises:
         UserError: there is no such preset, or the params would not be allowed; nothing is written.
     """
-    known = sorted(p.stem for p in folder.glob("*.yaml"))
+    known = list(listed(folder))
     if name not in known:
         raise UserError(f"{folder} holds no preset {name}, allowed is one of {', '.join(known)}")
     params.check(read_yaml(path))

@@ -37,6 +37,11 @@ except UserError as error:
 shell.prefix("export VAEPIPE_DRIVER=snakemake PYTHONPATH=src:${{PYTHONPATH-}}; ")
 
 
+# A limit on GPUs, such as in profiles/default, holds for one machine: a scheduler counts its own.
+resource_scopes:
+    gpu="local",
+
+
 report: "workflow/report/workflow.rst"
 
 

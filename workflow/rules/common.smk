@@ -26,7 +26,7 @@ TABLES = [
 FIGURES = [f"results/figures/{name}.png" for name in NAMES]
 VECTORS = [f"results/figures/{name}.svg" for name in NAMES]
 SOURCE = settings.data.source
-GPU = 1 if glob("/dev/nvidia[0-9]*") else 0
+GPUS = {"auto": 1 if glob("/dev/nvidia[0-9]*") else 0, "cuda": 1, "mps": 0, "cpu": 0}
 
 
 wildcard_constraints:
@@ -43,6 +43,11 @@ def code(stage):
 def flags(section):
     """The command-line form that DVC gives to a section of the params in a stage's cmd."""
     return join(to_cli_args(getattr(settings, section)))
+
+
+def gpus(stage):
+    """GPUs that a job asks for on this machine; a cluster's profile says it in set-resources."""
+    return GPUS[getattr(settings, stage).device]
 
 
 def of_runs(path):

@@ -11,6 +11,7 @@ rule download:
         # rules `update` is wrong: when the job fails, Snakemake puts the old files back, but takes
         # them for what the new params give.
         update(DATA_FILES),
+    localrule: True
     params:
         code=code("download"),
         name=settings.data.name,

@@ -10,7 +10,7 @@ rule evaluate:
         metrics=of_job("evaluate", "results/metrics/{run}.json"),
     threads: settings.evaluate.threads
     resources:
-        gpu=GPU,
+        gpu=gpus("evaluate"),
     params:
         code=code("evaluate"),
         evaluate=flags("evaluate"),

@@ -60,6 +60,7 @@ rule track:
         report="results/report.html",
     output:
         "results/mlflow.json",
+    localrule: True
     params:
         code=code("track"),
         matrix=flags("matrix"),

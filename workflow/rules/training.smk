@@ -10,7 +10,7 @@ rule train:
         timings=of_job("train", "results/timing/{run}.json"),
     threads: settings.train.threads
     resources:
-        gpu=GPU,
+        gpu=gpus("train"),
     params:
         code=code("train"),
         train=flags("train"),
@@ -29,7 +29,7 @@ rule classify:
         metrics="results/classifier.json",
     threads: settings.classify.threads
     resources:
-        gpu=GPU,
+        gpu=gpus("classify"),
     params:
         code=code("classify"),
         classify=flags("classify"),

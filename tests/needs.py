@@ -57,8 +57,8 @@ NEEDS = {
             and _succeeds("unshare", "--pid", "--fork", "--mount-proc", "true")
             and not Path("/etc/slurm/slurm.conf").exists()
         ),
-        "apt-get install munge slurmctld slurmd slurm-client util-linux; run the tests as root (in a"
-        " container: docker run --privileged), on a machine without /etc/slurm/slurm.conf",
+        "apt-get install munge slurmctld slurmd slurm-client util-linux; run the tests as root, in"
+        " a container with docker run --privileged, on a machine without /etc/slurm/slurm.conf",
     ),
     "mount namespace": Need(
         lambda: _succeeds(*IN_MOUNT_NAMESPACE, "mount", "-t", "tmpfs", "tmpfs", "/tmp"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cluster import NODES, slurm
-from conftest import a_copy, environment_of, with_site
+from conftest import a_copy, environment_of, run_in, with_site
 from stores import until
 from vaepipe.core.files import read_json, sha256
 
@@ -108,3 +108,24 @@ def test_a_cluster_of_which_a_node_dies_gives_the_digests_of_one_machine(
     assert all(end <= start for (_, end), (start, _) in pairwise(ones))
     # What came back asked for more memory.
     assert "mem_mb=2000" in (tmp_path / "log").read_text().partition("Trying to restart")[2]
+
+
+# The machine says that every folder is on a network file system.
+ON_NFS = """
+import types, psutil
+root = types.SimpleNamespace(mountpoint="/", fstype="nfs4")
+psutil.disk_partitions = lambda all=False: [root]
+"""
+
+
+def test_sqlite_on_a_network_file_system_is_refused_before_the_first_job(
+    cluster, smoke_tree, tmp_path
+):
+    tree = a_copy(smoke_tree, tmp_path / "tree")
+    (tree / "results/models/vae-z3-s0.safetensors").unlink()
+    site = with_site(tmp_path / "site", ON_NFS, tree) | {"MLFLOW_TRACKING_URI": ""}
+    done = run_in(tree, "snakemake", "--profile", "profiles/slurm", **site)
+    assert done.returncode == 1
+    assert "SQLite on a network file system (nfs4)" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "has been submitted" not in done.stderr

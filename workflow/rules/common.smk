@@ -9,6 +9,7 @@ from vaepipe.data.manifest import FILES, MANIFEST
 from vaepipe.figures import NAMES
 from vaepipe.flags import to_cli_args
 from vaepipe.results import Results, runs_of
+from vaepipe.tracking.address import check_for_cluster, store_uri
 from vaepipe.versions.commands import some
 from vaepipe.versions.keep import keep, put_back
 from vaepipe.versions.lock import lock_out_dvc
@@ -79,11 +80,13 @@ def captioned(path, caption, category):
 
 
 def before_the_first_job():
-    """Lock DVC out, keep what jobs may delete, and date anew what is dated later than now.
+    """Check the store, lock DVC out, keep what jobs may delete, and date anew what is dated later than now.
 
     Snakemake deletes what a job wrote if an input has a later date than the clock shows.
     """
     try:
+        if not workflow.local_exec:
+            check_for_cluster(store_uri(Results()))
         lock_out_dvc(Path(workflow.basedir))
         keep(Results())
     except UserError as error:

@@ -29,7 +29,9 @@ configfile: "params.yaml"
 
 
 try:
-    settings = params.check(params.retyped(config))
+    settings = params.check(
+        params.retyped({k: config[k] for k in config if k != "sweep"})
+    )
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -50,6 +52,12 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/report.smk"
+
+
+# An overlay such as params/sweep.yaml has this section, for the target `sweep`.
+if "sweep" in config:
+
+    include: "workflow/rules/sweep.smk"
 
 
 onstart:

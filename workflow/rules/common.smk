@@ -8,7 +8,7 @@ from vaepipe.core.provenance import digest_of_code
 from vaepipe.data.manifest import FILES, MANIFEST
 from vaepipe.figures import NAMES
 from vaepipe.flags import to_cli_args
-from vaepipe.results import Results, runs_of
+from vaepipe.results import Results, pictured_runs, runs_of
 from vaepipe.tracking.address import check_for_cluster, store_uri
 from vaepipe.versions.commands import some
 from vaepipe.versions.keep import keep, put_back
@@ -16,6 +16,7 @@ from vaepipe.versions.lock import lock_out_dvc
 
 RUN = "{model}-z{latent_dim}-s{seed}"
 RUNS = [run.name for run in runs_of(settings.matrix)]
+PICTURED = [run.name for run in pictured_runs(settings.matrix)]
 DATA = f"data/{settings.data.name}"
 DATA_FILES = [f"{DATA}/{name}" for name in (*FILES, MANIFEST)]
 TABLES = [
@@ -54,6 +55,11 @@ def gpus(stage):
 def of_runs(path):
     """The path of every run of the matrix."""
     return [path.format(run=run) for run in RUNS]
+
+
+def of_pictured(path):
+    """The path of every run that has a figure of its own."""
+    return [path.format(run=run) for run in PICTURED]
 
 
 def seeds_of_job(stage):

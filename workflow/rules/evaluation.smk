@@ -49,10 +49,10 @@ rule figures:
         [captioned(path, Path(path).stem, "Figures") for path in FIGURES],
         [
             captioned(path, "run", "Runs")
-            for path in of_runs("results/figures/{run}.png")
+            for path in of_pictured("results/figures/{run}.png")
         ],
         VECTORS,
-        of_runs("results/figures/{run}.svg"),
+        of_pictured("results/figures/{run}.svg"),
     params:
         code=code("figures"),
         matrix=flags("matrix"),

@@ -14,8 +14,8 @@ rule provenance:
         curves="results/curves.csv",
         figures=FIGURES,
         vectors=VECTORS,
-        figures_of_runs=of_runs("results/figures/{run}.png"),
-        vectors_of_runs=of_runs("results/figures/{run}.svg"),
+        figures_of_runs=of_pictured("results/figures/{run}.png"),
+        vectors_of_runs=of_pictured("results/figures/{run}.svg"),
     output:
         digest="results/digest.json",
         provenance="results/provenance.json",
@@ -55,7 +55,7 @@ rule track:
         metrics=of_runs("results/metrics/{run}.json"),
         tables=TABLES,
         figures=FIGURES,
-        figures_of_runs=of_runs("results/figures/{run}.png"),
+        figures_of_runs=of_pictured("results/figures/{run}.png"),
         provenance="results/provenance.json",
         report="results/report.html",
     output:

@@ -17,7 +17,7 @@ from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.inputs import read as read_inputs
 from vaepipe.models import weights
 from vaepipe.params import Figures, Matrix
-from vaepipe.report import embed, numbers, provenance, templates, versions
+from vaepipe.report import embed, many, numbers, provenance, templates, versions
 from vaepipe.report.captions import captions as read_captions
 from vaepipe.report.captions import outcomes
 from vaepipe.report.explorer import explorer
@@ -75,6 +75,9 @@ def render(
         timing=timing,
         **_numbers(inputs, timing, conditional),
         **_provenance(inputs, timing, protocol, made_with),
+        # With many cells, numbers, figures and explorer are of a few of them.
+        many=many.cells_html(results) if many.many_cells(matrix) else None,
+        shown_dims=sorted(inputs.matrix.latent_dims),
         changes_since=made_with["changes"] and versions.html(made_with["changes"]),
         plotly=embed.packed(get_plotlyjs().encode()),
         style=Markup(_source("page.css")),
@@ -129,6 +132,7 @@ def _numbers(inputs: Inputs, timing: dict, conditional: set[str]) -> dict[str, A
     """Tables and summary."""
     comparison = inputs.comparison
     differences = read_table(inputs.results.differences_table)
+    differences = differences[differences["latent_dim"].isin(inputs.matrix.latent_dims)]
     seconds = numbers.seconds_table(timing)
     others = tuple(name for name in METRICS if name not in HEADLINE)
     terms = comparison.pivot(index=["latent_dim", "model"], columns="metric", values="mean")

@@ -13,7 +13,7 @@ from vaepipe.core.files import read_json, write_json, write_text
 from vaepipe.evaluation.sweep import chosen, trial_results, trials_table
 from vaepipe.params import Matrix
 from vaepipe.report import many
-from vaepipe.results import MANY, Results, Run, pictured_cells, pictured_runs, runs_of
+from vaepipe.results import FEW, Results, Run, pictured_cells, pictured_runs, runs_of
 
 TRAIN = params.check(yaml.safe_load((ROOT / "params.yaml").read_text())).train
 RANDOM = {
@@ -147,10 +147,9 @@ def test_few_of_many_cells_are_pictured_the_smallest_and_the_largest_among_them(
     assert pictured_runs(small) == runs_of(small)
     large = Matrix(("ae", "vae"), tuple(range(1, 101)), (5, 6))
     few = pictured_cells(large)
-    assert len(few.models) * len(few.latent_dims) == MANY
+    assert len(few.latent_dims) == FEW
     assert (few.latent_dims[0], few.latent_dims[-1]) == (1, 100)
-    assert {run.seed for run in pictured_runs(large)} == {5}
-    assert pictured_runs(large) == pictured_runs(few)
+    assert pictured_runs(large) == [run for run in runs_of(few) if run.seed == 5]
 
 
 def test_lines_follow_the_values_and_break_where_one_is_missing():

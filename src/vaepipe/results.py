@@ -40,6 +40,7 @@ def runs_of(matrix: "Matrix") -> list[Run]:
 
 
 MANY = 40  # cells or runs; pictures of more would be too many to look at
+FEW = 5  # latent sizes that are pictured then
 
 
 def pictured_cells(matrix: "Matrix") -> "Matrix":
@@ -47,10 +48,10 @@ def pictured_cells(matrix: "Matrix") -> "Matrix":
 
     The smallest, the largest and some between them, evenly by their place.
     """
-    sizes, most = sorted(matrix.latent_dims), max(MANY // len(matrix.models), 2)
-    if len(sizes) <= most:
+    sizes = sorted(matrix.latent_dims)
+    if len(matrix.models) * len(sizes) <= MANY or len(sizes) <= FEW:
         return matrix
-    few = {sizes[round(k * (len(sizes) - 1) / (most - 1))] for k in range(most)}
+    few = {sizes[round(k * (len(sizes) - 1) / (FEW - 1))] for k in range(FEW)}
     return replace(matrix, latent_dims=tuple(d for d in matrix.latent_dims if d in few))
 
 

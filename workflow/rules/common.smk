@@ -1,5 +1,6 @@
 """What the rules share: names of runs and files, flags of the stages, and the start of a run."""
 
+import os
 from glob import glob
 from shlex import join
 
@@ -50,6 +51,21 @@ def flags(section):
 def gpus(stage):
     """GPUs that a job asks for on this machine; a cluster's profile says it in set-resources."""
     return GPUS[getattr(settings, stage).device]
+
+
+def folder_of(files):
+    """The folder of the first of some files, for a command.
+
+    Not its name as it stands in the rules: where jobs share no file system, Snakemake puts the
+    files elsewhere.
+    """
+    return os.path.dirname(files[0])
+
+
+def results_of(files):
+    """The folder of all results, given files that lie in it or in a folder of it."""
+    folder = folder_of(files)
+    return folder if os.path.basename(folder) == "results" else os.path.dirname(folder)
 
 
 def of_runs(path):

@@ -15,6 +15,7 @@ rule download:
     params:
         code=code("download"),
         name=settings.data.name,
+        data=lambda wildcards, output: folder_of(output),
     shell:
         "python workflow/scripts/download.py --name {params.name} --source {SOURCE:q}"
-        f" --out {DATA}"
+        " --out {params.data}"

@@ -14,10 +14,11 @@ rule evaluate:
     params:
         code=code("evaluate"),
         evaluate=flags("evaluate"),
+        data=lambda wildcards, input: folder_of(input.data),
     shell:
         "python workflow/scripts/evaluate.py --weights {input.weights}"
         " --classifier {input.classifier} {params.evaluate}"
-        f" --data {DATA}"
+        " --data {params.data}"
         " --out {output.metrics}"
 
 
@@ -34,9 +35,11 @@ rule compare:
     params:
         code=code("compare"),
         matrix=flags("matrix"),
+        data=lambda wildcards, input: folder_of(input.data),
+        results=lambda wildcards, output: results_of(output),
     shell:
         "python workflow/scripts/compare.py {params.matrix}"
-        f" --data {DATA} --results results"
+        " --data {params.data} --results {params.results}"
 
 
 rule figures:
@@ -57,6 +60,8 @@ rule figures:
         code=code("figures"),
         matrix=flags("matrix"),
         figures=flags("figures"),
+        data=lambda wildcards, input: folder_of(input.data),
+        results=lambda wildcards, output: results_of(output),
     shell:
         "python workflow/scripts/figures.py {params.matrix} {params.figures}"
-        f" --data {DATA} --results results"
+        " --data {params.data} --results {params.results}"

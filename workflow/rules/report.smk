@@ -22,9 +22,11 @@ rule provenance:
     params:
         code=code("provenance"),
         matrix=flags("matrix"),
+        data=lambda wildcards, input: folder_of(input.data),
+        results=lambda wildcards, output: results_of(output),
     shell:
         "python workflow/scripts/provenance.py {params.matrix}"
-        f" --data {DATA} --results results"
+        " --data {params.data} --results {params.results}"
 
 
 rule report:
@@ -43,9 +45,11 @@ rule report:
         code=code("report"),
         matrix=flags("matrix"),
         figures=flags("figures"),
+        data=lambda wildcards, input: folder_of(input.data),
+        results=lambda wildcards, output: results_of(output),
     shell:
         "python workflow/scripts/report.py {params.matrix} {params.figures}"
-        f" --data {DATA} --results results"
+        " --data {params.data} --results {params.results}"
 
 
 rule track:
@@ -65,5 +69,6 @@ rule track:
         code=code("track"),
         matrix=flags("matrix"),
         track=flags("track"),
+        results=lambda wildcards, output: results_of(output),
     shell:
-        "python workflow/scripts/track.py {params.matrix} {params.track} --results results"
+        "python workflow/scripts/track.py {params.matrix} {params.track} --results {params.results}"

@@ -63,10 +63,12 @@ rule sweep_train:
     params:
         code=code("train"),
         train=lambda wildcards: join(to_cli_args(TRIALS[wildcards.trial].settings)),
+        data=lambda wildcards, input: folder_of(input.data),
+        results=lambda wildcards, output: results_of(output),
     shell:
         "python workflow/scripts/train.py --model {wildcards.model}"
         " --latent_dim {wildcards.latent_dim} --seed {wildcards.seed} {params.train}"
-        f" --data {DATA} --results results/sweep/{{wildcards.trial}}"
+        " --data {params.data} --results {params.results}"
 
 
 checkpoint sweep_choose:
@@ -81,9 +83,10 @@ checkpoint sweep_choose:
         code=code("compare"),
         matrix=flags("matrix"),
         train=flags("train"),
+        results=lambda wildcards, output: results_of(output),
     shell:
         "python workflow/scripts/sweep_choose.py {SWEEP_FLAGS} {params.matrix} {params.train}"
-        " --results results"
+        " --results {params.results}"
 
 
 rule sweep_evaluate:
@@ -99,10 +102,11 @@ rule sweep_evaluate:
     params:
         code=code("evaluate"),
         evaluate=flags("evaluate"),
+        data=lambda wildcards, input: folder_of(input.data),
     shell:
         "python workflow/scripts/evaluate.py --weights {input.weights}"
         " --classifier {input.classifier} {params.evaluate}"
-        f" --data {DATA}"
+        " --data {params.data}"
         " --out {output.metrics}"
 
 
@@ -118,9 +122,10 @@ rule sweep_track:
         matrix=flags("matrix"),
         train=flags("train"),
         track=flags("track"),
+        results=lambda wildcards, output: results_of(output),
     shell:
         "python workflow/scripts/sweep_track.py {SWEEP_FLAGS} {params.matrix} {params.train}"
-        " {params.track} --results results"
+        " {params.track} --results {params.results}"
 
 
 rule sweep:
@@ -137,6 +142,7 @@ rule sweep:
         code=code("report"),
         matrix=flags("matrix"),
         train=flags("train"),
+        results=lambda wildcards, output: results_of(output),
     shell:
         "python workflow/scripts/sweep_report.py {SWEEP_FLAGS} {params.matrix} {params.train}"
-        " --metrics {input.metrics} --results results"
+        " --metrics {input.metrics} --results {params.results}"

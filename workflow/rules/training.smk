@@ -15,10 +15,12 @@ rule train:
         code=code("train"),
         train=flags("train"),
         seeds=" ".join(seeds_of_job("train")),
+        data=lambda wildcards, input: folder_of(input.data),
+        results=lambda wildcards, output: results_of(output),
     shell:
         "python workflow/scripts/train.py --model {wildcards.model}"
         " --latent_dim {wildcards.latent_dim} --seed {params.seeds} {params.train}"
-        f" --data {DATA} --results results"
+        " --data {params.data} --results {params.results}"
 
 
 rule classify:
@@ -33,6 +35,8 @@ rule classify:
     params:
         code=code("classify"),
         classify=flags("classify"),
+        data=lambda wildcards, input: folder_of(input.data),
+        results=lambda wildcards, output: results_of(output),
     shell:
         "python workflow/scripts/classify.py {params.classify}"
-        f" --data {DATA} --results results"
+        " --data {params.data} --results {params.results}"

@@ -11,7 +11,6 @@ from vaepipe.core.files import replacing
 from vaepipe.figures import charts, images, latents
 from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.structure import structure
-from vaepipe.results import pictured_runs
 
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
@@ -37,7 +36,7 @@ def draw_all(inputs: Inputs) -> None:
     prepare("cpu", threads=1)  # few images: the same bits on every machine matter more than time
     for name, draw in FIGURES.items():
         _write(draw(inputs), inputs.results.figure(name), inputs.settings.dpi)
-    for run in pictured_runs(inputs.matrix):
+    for run in inputs.pictured:
         path = inputs.results.figure(run.name)
         _write(images.one_run(inputs, run), path, inputs.settings.dpi)
 

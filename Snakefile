@@ -29,12 +29,19 @@ configfile: "params.yaml"
 
 
 try:
-    settings = params.check(params.retyped(config))
+    settings = params.check(
+        params.retyped({k: config[k] for k in config if k != "sweep"})
+    )
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
 # Runs in MLflow say which driver made them.
 shell.prefix("export VAEPIPE_DRIVER=snakemake PYTHONPATH=src:${{PYTHONPATH-}}; ")
+
+
+# A limit on GPUs, such as in profiles/default, holds for one machine: a scheduler counts its own.
+resource_scopes:
+    gpu="local",
 
 
 report: "workflow/report/workflow.rst"
@@ -45,6 +52,12 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/report.smk"
+
+
+# An overlay such as params/sweep.yaml has this section, for the target `sweep`.
+if "sweep" in config:
+
+    include: "workflow/rules/sweep.smk"
 
 
 onstart:

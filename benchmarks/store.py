@@ -25,8 +25,9 @@ from vaepipe.core.files import read_json
 from vaepipe.evaluation.metrics import METRICS
 from vaepipe.params import Matrix
 from vaepipe.results import Results
+from vaepipe.tracking.address import store_uri
 from vaepipe.tracking.log_runs import log_runs
-from vaepipe.tracking.store import connect, store_uri
+from vaepipe.tracking.store import connect
 
 STAGES = ("anew", "again")
 

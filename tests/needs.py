@@ -49,6 +49,17 @@ NEEDS = {
         lambda: postgresql_programs() is not None and which("setpriv") is not None,
         "apt-get install postgresql util-linux",
     ),
+    # It writes /etc/slurm; a machine that has a configuration is part of someone's cluster.
+    "slurm": Need(
+        lambda: (
+            os.geteuid() == 0
+            and all(map(which, ("munged", "slurmctld", "slurmd", "srun")))
+            and _succeeds("unshare", "--pid", "--fork", "--mount-proc", "true")
+            and not Path("/etc/slurm/slurm.conf").exists()
+        ),
+        "apt-get install munge slurmctld slurmd slurm-client util-linux; run the tests as root, in"
+        " a container with docker run --privileged, on a machine without /etc/slurm/slurm.conf",
+    ),
     "mount namespace": Need(
         lambda: _succeeds(*IN_MOUNT_NAMESPACE, "mount", "-t", "tmpfs", "tmpfs", "/tmp"),
         "apt-get install util-linux mount; in a container: docker run --privileged",

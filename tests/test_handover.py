@@ -15,7 +15,7 @@ import pytest
 import yaml
 from moto.server import ThreadedMotoServer
 
-from conftest import a_copy, git, run_in
+from conftest import a_copy, git, run_in, with_site
 
 
 def read(path: Path) -> dict:
@@ -229,3 +229,31 @@ def test_a_clone_pulls_a_version_from_s3_and_runs_nothing_again(version, tmp_pat
     assert "Nothing to be done" in dry_run(clone)
     assert read(clone / "results/digest.json") == read(version / "results/digest.json")
     assert git(clone, "status", "--porcelain").split() == ["M", "dvc.lock"]
+
+
+NO_TRAINING = """
+import sys
+if any(word.endswith("scripts/train.py") for word in sys.orig_argv):
+    sys.exit("a training was started")
+"""
+
+
+def test_a_training_of_one_clone_is_a_download_of_another(dvc_tree, tmp_path, bucket):
+    """Without a commit of the results: the second asks for the same params with the same code."""
+    tree = a_copy(dvc_tree, tmp_path / "tree")
+    run_in(tree, "dvc", "remote", "add", "-d", "store", "s3://results/dvc")
+    run_in(tree, "dvc", "remote", "modify", "store", "endpointurl", bucket)
+    git(tree, "commit", "-qm", "a remote", ".dvc/config")
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "-q", str(tree), str(clone))
+    assert not (clone / "dvc.lock").exists()
+    site = with_site(tmp_path / "site", NO_TRAINING, clone)
+
+    without = run_in(clone, "dvc", "repro", "--pull", "train", **site)
+    assert "a training was started" in without.stderr
+    pushed = run_in(tree, "dvc", "push", "--run-cache")
+    assert pushed.returncode == 0, pushed.stderr
+    done = run_in(clone, "dvc", "repro", "--pull", "train", **site)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for path in sorted((tree / "results/models").iterdir()):
+        assert (clone / "results/models" / path.name).read_bytes() == path.read_bytes()

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from conftest import ROOT, copied_tree, run_in
-from vaepipe import flags, params
+from vaepipe import flags, params, sweep
 from vaepipe.core.errors import UserError
 
 
@@ -18,9 +18,14 @@ def test_the_default_and_every_preset_are_allowed():
     params.check(default())
     for preset in (ROOT / "params").glob("*.yaml"):
         whole = default()
-        for section, values in yaml.safe_load(preset.read_text()).items():
+        overlay = yaml.safe_load(preset.read_text())
+        asked = overlay.pop("sweep", None)
+        for section, values in overlay.items():
             whole[section] |= values
-        params.check(whole)
+        settings = params.check(whole)
+        if asked:
+            of = sweep.check(asked, settings.train, settings.matrix.seeds)
+            assert len(sweep.trials(of, settings.train)) == of.trials
 
 
 # Key, value, and what the message must say beside them.

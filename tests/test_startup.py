@@ -35,6 +35,9 @@ NEEDED = {
     "report": {"torch", "pandas", "scipy", "plotly"},
     "track": {"torch", *MLFLOW},
     "provenance": {"torch", "pandas", "scipy"},
+    "sweep_choose": {"torch", "pandas", "scipy"},
+    "sweep_report": {"torch", "pandas", "scipy"},
+    "sweep_track": {"torch", *MLFLOW},
 }
 
 

@@ -35,10 +35,10 @@ from vaepipe.core.files import read_json, sha256, write_json, write_text
 from vaepipe.figures import COLOURS
 from vaepipe.models import weights
 from vaepipe.results import Results, Run, runs_of
+from vaepipe.tracking.address import store_uri
 from vaepipe.tracking.content import driver
 from vaepipe.tracking.log_runs import log_runs
 from vaepipe.tracking.secrets import redacted, without_secrets
-from vaepipe.tracking.store import store_uri
 
 VAE = Run("vae", 3, 0)
 

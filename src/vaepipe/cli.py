@@ -65,7 +65,7 @@ def verify(flags: argparse.Namespace) -> None:
 
 def ui(flags: argparse.Namespace) -> None:
     """Start MLflow's UI on the loopback address and print where it shows the comparison."""
-    from vaepipe.tracking.store import store_uri
+    from vaepipe.tracking.address import store_uri
     from vaepipe.tracking.ui import show
 
     results = Results(flags.results)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,30 @@ def runs_of(matrix: "Matrix") -> list[Run]:
         for latent_dim in matrix.latent_dims
         for seed in matrix.seeds
     ]
+
+
+MANY = 40  # cells or runs; pictures of more would be too many to look at
+FEW = 5  # latent sizes that are pictured then
+
+
+def pictured_cells(matrix: "Matrix") -> "Matrix":
+    """The matrix, or, if it has too many models with latent sizes, one with fewer latent sizes.
+
+    The smallest, the largest and some between them, evenly by their place.
+    """
+    sizes = sorted(matrix.latent_dims)
+    if len(matrix.models) * len(sizes) <= MANY or len(sizes) <= FEW:
+        return matrix
+    few = {sizes[round(k * (len(sizes) - 1) / (FEW - 1))] for k in range(FEW)}
+    return replace(matrix, latent_dims=tuple(d for d in matrix.latent_dims if d in few))
+
+
+def pictured_runs(matrix: "Matrix") -> list[Run]:
+    """The runs that have a figure of their own: all, or those of the first seed of a few cells."""
+    runs = runs_of(matrix)
+    if len(runs) <= MANY:
+        return runs
+    return [run for run in runs_of(pictured_cells(matrix)) if run.seed == matrix.seeds[0]]
 
 
 @dataclass(frozen=True)

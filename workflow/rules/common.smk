@@ -1,5 +1,6 @@
 """What the rules share: names of runs and files, flags of the stages, and the start of a run."""
 
+import os
 from glob import glob
 from shlex import join
 
@@ -8,13 +9,15 @@ from vaepipe.core.provenance import digest_of_code
 from vaepipe.data.manifest import FILES, MANIFEST
 from vaepipe.figures import NAMES
 from vaepipe.flags import to_cli_args
-from vaepipe.results import Results, runs_of
+from vaepipe.results import Results, pictured_runs, runs_of
+from vaepipe.tracking.address import check_for_cluster, store_uri
 from vaepipe.versions.commands import some
 from vaepipe.versions.keep import keep, put_back
 from vaepipe.versions.lock import lock_out_dvc
 
 RUN = "{model}-z{latent_dim}-s{seed}"
 RUNS = [run.name for run in runs_of(settings.matrix)]
+PICTURED = [run.name for run in pictured_runs(settings.matrix)]
 DATA = f"data/{settings.data.name}"
 DATA_FILES = [f"{DATA}/{name}" for name in (*FILES, MANIFEST)]
 TABLES = [
@@ -26,7 +29,7 @@ TABLES = [
 FIGURES = [f"results/figures/{name}.png" for name in NAMES]
 VECTORS = [f"results/figures/{name}.svg" for name in NAMES]
 SOURCE = settings.data.source
-GPU = 1 if glob("/dev/nvidia[0-9]*") else 0
+GPUS = {"auto": 1 if glob("/dev/nvidia[0-9]*") else 0, "cuda": 1, "mps": 0, "cpu": 0}
 
 
 wildcard_constraints:
@@ -45,9 +48,34 @@ def flags(section):
     return join(to_cli_args(getattr(settings, section)))
 
 
+def gpus(stage):
+    """GPUs that a job asks for on this machine; a cluster's profile says it in set-resources."""
+    return GPUS[getattr(settings, stage).device]
+
+
+def folder_of(files):
+    """The folder of the first of some files, for a command.
+
+    Not its name as it stands in the rules: where jobs share no file system, Snakemake puts the
+    files elsewhere.
+    """
+    return os.path.dirname(files[0])
+
+
+def results_of(files):
+    """The folder of all results, given files that lie in it or in a folder of it."""
+    folder = folder_of(files)
+    return folder if os.path.basename(folder) == "results" else os.path.dirname(folder)
+
+
 def of_runs(path):
     """The path of every run of the matrix."""
     return [path.format(run=run) for run in RUNS]
+
+
+def of_pictured(path):
+    """The path of every run that has a figure of its own."""
+    return [path.format(run=run) for run in PICTURED]
 
 
 def seeds_of_job(stage):
@@ -74,11 +102,13 @@ def captioned(path, caption, category):
 
 
 def before_the_first_job():
-    """Lock DVC out, keep what jobs may delete, and date anew what is dated later than now.
+    """Check the store, lock DVC out, keep what jobs may delete, and date anew what is dated later than now.
 
     Snakemake deletes what a job wrote if an input has a later date than the clock shows.
     """
     try:
+        if not workflow.local_exec:
+            check_for_cluster(store_uri(Results()))
         lock_out_dvc(Path(workflow.basedir))
         keep(Results())
     except UserError as error:

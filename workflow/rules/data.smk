@@ -11,9 +11,11 @@ rule download:
         # rules `update` is wrong: when the job fails, Snakemake puts the old files back, but takes
         # them for what the new params give.
         update(DATA_FILES),
+    localrule: True
     params:
         code=code("download"),
         name=settings.data.name,
+        data=lambda wildcards, output: folder_of(output),
     shell:
         "python workflow/scripts/download.py --name {params.name} --source {SOURCE:q}"
-        f" --out {DATA}"
+        " --out {params.data}"

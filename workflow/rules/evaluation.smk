@@ -10,14 +10,15 @@ rule evaluate:
         metrics=of_job("evaluate", "results/metrics/{run}.json"),
     threads: settings.evaluate.threads
     resources:
-        gpu=GPU,
+        gpu=gpus("evaluate"),
     params:
         code=code("evaluate"),
         evaluate=flags("evaluate"),
+        data=lambda wildcards, input: folder_of(input.data),
     shell:
         "python workflow/scripts/evaluate.py --weights {input.weights}"
         " --classifier {input.classifier} {params.evaluate}"
-        f" --data {DATA}"
+        " --data {params.data}"
         " --out {output.metrics}"
 
 
@@ -34,9 +35,11 @@ rule compare:
     params:
         code=code("compare"),
         matrix=flags("matrix"),
+        data=lambda wildcards, input: folder_of(input.data),
+        results=lambda wildcards, output: results_of(output),
     shell:
         "python workflow/scripts/compare.py {params.matrix}"
-        f" --data {DATA} --results results"
+        " --data {params.data} --results {params.results}"
 
 
 rule figures:
@@ -49,14 +52,16 @@ rule figures:
         [captioned(path, Path(path).stem, "Figures") for path in FIGURES],
         [
             captioned(path, "run", "Runs")
-            for path in of_runs("results/figures/{run}.png")
+            for path in of_pictured("results/figures/{run}.png")
         ],
         VECTORS,
-        of_runs("results/figures/{run}.svg"),
+        of_pictured("results/figures/{run}.svg"),
     params:
         code=code("figures"),
         matrix=flags("matrix"),
         figures=flags("figures"),
+        data=lambda wildcards, input: folder_of(input.data),
+        results=lambda wildcards, output: results_of(output),
     shell:
         "python workflow/scripts/figures.py {params.matrix} {params.figures}"
-        f" --data {DATA} --results results"
+        " --data {params.data} --results {params.results}"

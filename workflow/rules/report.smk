@@ -14,17 +14,19 @@ rule provenance:
         curves="results/curves.csv",
         figures=FIGURES,
         vectors=VECTORS,
-        figures_of_runs=of_runs("results/figures/{run}.png"),
-        vectors_of_runs=of_runs("results/figures/{run}.svg"),
+        figures_of_runs=of_pictured("results/figures/{run}.png"),
+        vectors_of_runs=of_pictured("results/figures/{run}.svg"),
     output:
         digest="results/digest.json",
         provenance="results/provenance.json",
     params:
         code=code("provenance"),
         matrix=flags("matrix"),
+        data=lambda wildcards, input: folder_of(input.data),
+        results=lambda wildcards, output: results_of(output),
     shell:
         "python workflow/scripts/provenance.py {params.matrix}"
-        f" --data {DATA} --results results"
+        " --data {params.data} --results {params.results}"
 
 
 rule report:
@@ -43,9 +45,11 @@ rule report:
         code=code("report"),
         matrix=flags("matrix"),
         figures=flags("figures"),
+        data=lambda wildcards, input: folder_of(input.data),
+        results=lambda wildcards, output: results_of(output),
     shell:
         "python workflow/scripts/report.py {params.matrix} {params.figures}"
-        f" --data {DATA} --results results"
+        " --data {params.data} --results {params.results}"
 
 
 rule track:
@@ -55,14 +59,16 @@ rule track:
         metrics=of_runs("results/metrics/{run}.json"),
         tables=TABLES,
         figures=FIGURES,
-        figures_of_runs=of_runs("results/figures/{run}.png"),
+        figures_of_runs=of_pictured("results/figures/{run}.png"),
         provenance="results/provenance.json",
         report="results/report.html",
     output:
         "results/mlflow.json",
+    localrule: True
     params:
         code=code("track"),
         matrix=flags("matrix"),
         track=flags("track"),
+        results=lambda wildcards, output: results_of(output),
     shell:
-        "python workflow/scripts/track.py {params.matrix} {params.track} --results results"
+        "python workflow/scripts/track.py {params.matrix} {params.track} --results {params.results}"

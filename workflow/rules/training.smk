@@ -10,15 +10,17 @@ rule train:
         timings=of_job("train", "results/timing/{run}.json"),
     threads: settings.train.threads
     resources:
-        gpu=GPU,
+        gpu=gpus("train"),
     params:
         code=code("train"),
         train=flags("train"),
         seeds=" ".join(seeds_of_job("train")),
+        data=lambda wildcards, input: folder_of(input.data),
+        results=lambda wildcards, output: results_of(output),
     shell:
         "python workflow/scripts/train.py --model {wildcards.model}"
         " --latent_dim {wildcards.latent_dim} --seed {params.seeds} {params.train}"
-        f" --data {DATA} --results results"
+        " --data {params.data} --results {params.results}"
 
 
 rule classify:
@@ -29,10 +31,12 @@ rule classify:
         metrics="results/classifier.json",
     threads: settings.classify.threads
     resources:
-        gpu=GPU,
+        gpu=gpus("classify"),
     params:
         code=code("classify"),
         classify=flags("classify"),
+        data=lambda wildcards, input: folder_of(input.data),
+        results=lambda wildcards, output: results_of(output),
     shell:
         "python workflow/scripts/classify.py {params.classify}"
-        f" --data {DATA} --results results"
+        " --data {params.data} --results {params.results}"

@@ -11,7 +11,6 @@ from vaepipe.core.files import replacing
 from vaepipe.figures import charts, images, latents
 from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.structure import structure
-from vaepipe.results import runs_of
 
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
@@ -34,11 +33,11 @@ FIGURES = {
 
 
 def draw_all(inputs: Inputs) -> None:
-    """Write every figure over runs, and one figure for each run."""
+    """Write every figure over runs, and one figure for each run, or for a few of very many."""
     prepare("cpu", threads=1)  # few images: the same bits on every machine matter more than time
     for name, draw in FIGURES.items():
         _write(draw(inputs), inputs.results.figure(name), inputs.settings.dpi)
-    for run in runs_of(inputs.matrix):
+    for run in inputs.pictured:
         path = inputs.results.figure(run.name)
         _write(images.one_run(inputs, run), path, inputs.settings.dpi)
 

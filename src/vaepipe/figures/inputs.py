@@ -12,18 +12,20 @@ from vaepipe.core.rng import generator
 from vaepipe.data.dataset import Images, as_input, test_images
 from vaepipe.models import weights
 from vaepipe.params import Figures, Matrix
-from vaepipe.results import Results, Run, runs_of
+from vaepipe.results import Results, Run, pictured_cells, pictured_runs, runs_of
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Trained models, test images and tables.
+    """Trained models, test images and tables, of all cells or, of very many, of some.
 
     Attributes:
+        matrix: the cells that are shown.
+        pictured: the runs that have a figure of their own.
         test: test images as in the files.
         seen: the same as input of the models, by `train.binarize`: one draw for all figures.
         histories: a row per epoch, by run.
-        metrics, comparison: the tables of `vaepipe.evaluation.tables`.
+        metrics, comparison: the tables of `vaepipe.evaluation.tables`, of these cells.
     """
 
     matrix: Matrix
@@ -34,6 +36,7 @@ class Inputs:
     histories: dict[Run, pd.DataFrame]
     metrics: pd.DataFrame
     comparison: pd.DataFrame
+    pictured: list[Run]
 
     @property
     def first_runs(self) -> list[Run]:
@@ -67,6 +70,11 @@ class Inputs:
 def read(matrix: Matrix, settings: Figures, data: Path, results: Results) -> Inputs:
     """Read what the figures need; weights are read one at a time, when they are drawn."""
     test = test_images(data).to(torch.device("cpu"))
+    pictured, matrix = pictured_runs(matrix), pictured_cells(matrix)
+
+    def of_cells(table: pd.DataFrame) -> pd.DataFrame:
+        return table[table["latent_dim"].isin(matrix.latent_dims)].reset_index(drop=True)
+
     ways = ("dynamic", "none")
     return Inputs(
         matrix,
@@ -75,6 +83,7 @@ def read(matrix: Matrix, settings: Figures, data: Path, results: Results) -> Inp
         test,
         {way: as_input(test.pixels, way, generator(0, "figures")) for way in ways},
         {run: read_table(results.history(run)) for run in runs_of(matrix)},
-        read_table(results.metrics_table),
-        read_table(results.comparison_table),
+        of_cells(read_table(results.metrics_table)),
+        of_cells(read_table(results.comparison_table)),
+        pictured,
     )

@@ -18,7 +18,7 @@ from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.inputs import read as read_inputs
 from vaepipe.models import weights
 from vaepipe.params import Figures, Matrix
-from vaepipe.report import embed, numbers, provenance, templates, versions
+from vaepipe.report import embed, many, numbers, provenance, templates, versions
 from vaepipe.report.answers import questions
 from vaepipe.report.captions import captions as read_captions
 from vaepipe.report.captions import outcomes
@@ -76,6 +76,9 @@ def render(
         **_texts(inputs, protocol, manifest, conditional),
         variational_names=names([m for m in matrix.models if m in variational] or ["vae"]),
         **_provenance(inputs, timing, protocol, made_with),
+        # With many cells, numbers, figures and explorer are of a few of them.
+        cells=many.cells_html(results) if many.many_cells(matrix) else None,
+        shown_dims=sorted(inputs.matrix.latent_dims),
         changes_since=made_with["changes"] and versions.html(made_with["changes"]),
         plotly=embed.packed(get_plotlyjs().encode()),
         style=Markup(_source("page.css")),
@@ -149,7 +152,9 @@ def _figures(
 def _numbers(inputs: Inputs, timing: dict, conditional: set[str]) -> dict[str, Any]:
     """Answers and tables."""
     comparison = inputs.comparison
-    verdicts = with_verdicts(read_table(inputs.results.differences_table), conditional)
+    differences = read_table(inputs.results.differences_table)
+    differences = differences[differences["latent_dim"].isin(inputs.matrix.latent_dims)]
+    verdicts = with_verdicts(differences, conditional)
     seconds = numbers.seconds_table(timing)
     others = tuple(name for name in METRICS if name not in HEADLINE)
     terms = comparison.pivot(index=["latent_dim", "model"], columns="metric", values="mean")

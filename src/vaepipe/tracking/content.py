@@ -65,8 +65,12 @@ def common_tags(results: Results) -> dict[str, str]:
     }
 
 
-def of_run(run: Run, results: Results) -> Content:
-    """The content of one run of the matrix, read from its files."""
+def of_run(run: Run, results: Results, pictured: bool = True) -> Content:
+    """The content of one run of the matrix, read from its files.
+
+    Args:
+        pictured: whether the run has a figure of its own.
+    """
     files = [results.model(run), results.history(run), results.metrics(run)]
     metadata, measured = weights.read_metadata(files[0]), read_json(files[2])
     reason = {"failed": metadata["failed"]} if failed(metadata) else {}
@@ -75,7 +79,7 @@ def of_run(run: Run, results: Results) -> Content:
         digest=digest(map(sha256, files)),
         tags=run_tags(run, metadata["data"]) | reason,
         artifacts={files[1]: "", files[2]: ""},
-        refreshed={results.figure(run.name): "figures"},
+        refreshed={results.figure(run.name): "figures"} if pictured else {},
         params=run_params(run, metadata["train"]) | evaluation_params(measured["protocol"]),
         # In this order, because the UI's compare page begins with the first metric.
         metrics=test_metrics(measured["metrics"]) + history_points(history_rows(files[1])),

@@ -13,14 +13,15 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 from vaepipe.core.files import locked, sha256
 from vaepipe.figures import NAMES
 from vaepipe.params import Matrix
-from vaepipe.results import Results, runs_of
+from vaepipe.results import Results, pictured_runs, runs_of
+from vaepipe.tracking.address import store_uri
 from vaepipe.tracking.content import Content, common_tags, of_run
 from vaepipe.tracking.links import links_to_runs
 from vaepipe.tracking.models import logged_model, models_of
 from vaepipe.tracking.names import digest
 from vaepipe.tracking.registry import register
 from vaepipe.tracking.secrets import without_secrets
-from vaepipe.tracking.store import BATCH, Store, connect, exclusively, store_uri, usable
+from vaepipe.tracking.store import BATCH, Store, connect, exclusively, usable
 
 
 def log_runs(matrix: Matrix, experiment: str, results: Results) -> dict[str, Any]:
@@ -51,7 +52,11 @@ def log_runs(matrix: Matrix, experiment: str, results: Results) -> dict[str, Any
         tags = common_tags(results) | {"report_version": version}
 
         runs = runs_of(matrix)
-        ids = {run.name: log_run(store, of_run(run, results), tags, begun) for run in runs}
+        pictured = set(pictured_runs(matrix))
+        ids = {
+            run.name: log_run(store, of_run(run, results, run in pictured), tags, begun)
+            for run in runs
+        }
         with exclusively(uri):
             for run in runs:
                 register(store, run, ids[run.name], results)

@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment
@@ -15,6 +14,7 @@ from mlflow.exceptions import MlflowException
 
 from vaepipe.core.errors import UserError
 from vaepipe.results import Results
+from vaepipe.tracking.address import check_for_cluster, sqlite_path
 from vaepipe.tracking.names import writer
 from vaepipe.tracking.secrets import redacted, without_secrets
 
@@ -47,12 +47,6 @@ class Store:
     writer: str
 
 
-def store_uri(results: Results) -> str:
-    """Where runs are logged: MLFLOW_TRACKING_URI, or an sqlite file among the results."""
-    default = f"sqlite:///{results.mlflow / 'mlflow.db'}"
-    return os.environ.get("MLFLOW_TRACKING_URI") or default
-
-
 @contextmanager
 def usable(
     uri: str, advice: str = "All results are kept; run the track stage again later"
@@ -75,8 +69,11 @@ def connect(uri: str, experiment: str, results: Results) -> Store:
     """Open the store, making its schema and the experiment if they are not there.
 
     Raises:
-        UserError: the experiment was deleted in MLflow.
+        UserError: the experiment was deleted in MLflow, or this is a job of a cluster and the
+            store is SQLite on a network file system.
     """
+    if "SLURM_JOB_ID" in os.environ:
+        check_for_cluster(uri)
     with exclusively(uri):
         client = MlflowClient(uri, registry_uri=uri)
         found = client.get_experiment_by_name(experiment) or _made(client, uri, experiment, results)
@@ -112,8 +109,7 @@ def exclusively(uri: str) -> Iterator[None]:
     MLflow breaks when several processes make the schema at once. A server takes care of that
     itself.
     """
-    if uri.startswith("sqlite:"):
-        path = Path(uri.removeprefix("sqlite:///").partition("?")[0])
+    if path := sqlite_path(uri):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.with_name(path.name + ".lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)

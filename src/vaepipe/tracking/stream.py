@@ -21,8 +21,9 @@ from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 from vaepipe.core.errors import UserError
 from vaepipe.results import Results, Run
+from vaepipe.tracking.address import store_uri
 from vaepipe.tracking.names import history_points, run_params, run_tags, training_digest
-from vaepipe.tracking.store import BATCH, Store, connect, store_uri, usable
+from vaepipe.tracking.store import BATCH, Store, connect, usable
 
 # Its warnings hold the server's address with the password; that the server is away is said here.
 logging.getLogger("mlflow.system_metrics").setLevel(logging.CRITICAL)

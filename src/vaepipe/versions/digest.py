@@ -15,7 +15,7 @@ from vaepipe.core.files import sha256
 from vaepipe.data.manifest import FILES, MANIFEST
 from vaepipe.figures import NAMES
 from vaepipe.params import Matrix
-from vaepipe.results import Results, runs_of
+from vaepipe.results import Results, pictured_runs, runs_of
 
 
 def deterministic_files(matrix: Matrix, data: Path, results: Results) -> list[Path]:
@@ -27,9 +27,9 @@ def deterministic_files(matrix: Matrix, data: Path, results: Results) -> list[Pa
             results.model(run),
             results.history(run),
             results.metrics(run),
-            *_pictures(results.figure(run.name)),
         )
     ]
+    of_runs += [f for run in pictured_runs(matrix) for f in _pictures(results.figure(run.name))]
     of_all = [
         results.classifier,
         results.classifier_metrics,

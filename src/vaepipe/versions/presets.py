@@ -34,11 +34,17 @@ def apply(name: str, path: Path = Path("params.yaml"), folder: Path = Path("para
         A line for each value that changed.
 
     Raises:
-        UserError: there is no such preset, or the params would not be allowed; nothing is written.
+        UserError: there is no such preset, it is a sweep, or the params would not be allowed;
+            nothing is written.
     """
     known = list(listed(folder))
     if name not in known:
         raise UserError(f"{folder} holds no preset {name}, allowed is one of {', '.join(known)}")
+    if "sweep" in read_yaml(folder / f"{name}.yaml"):
+        raise UserError(
+            f"{name} is a sweep, which Snakemake alone runs:"
+            f" snakemake sweep --cores 4 --configfile {folder}/{name}.yaml"
+        )
     params.check(read_yaml(path))
     yaml = YAML()
     yaml.width = 100

@@ -1,0 +1,114 @@
+"""What many runs cost to plan, schedule, track and report: python -m benchmarks.scaling
+
+Copies the tree, sets tiny nets and one epoch, and runs Snakemake on it stage by stage; every number
+is the wall time of one call of Snakemake, its start included. With `--cluster` the runs go to a
+Slurm of two nodes on the loopback address, which needs root (see tests/cluster.py). Results are
+printed as a line of JSON for each size.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
+
+from benchmarks.timing import machine
+from vaepipe.core.files import read_yaml
+
+ROOT = Path(__file__).parents[1]
+SEEDS = 10  # of a cell, at most; one job trains them all
+TINY = {
+    "train": {"hidden": [8], "epochs": 1, "batch_size": 5000, "seeds_at_once": "all"},
+    "classify": {"epochs": 1},
+    "evaluate": {
+        "importance_samples": 1,
+        "chunk": 10_000,
+        "training_images": 100,
+        "generated_images": 100,
+    },
+    "figures": {"points": 100, "digits": 10, "dpi": 50},
+}
+# What each call of Snakemake is to make, one after the other.
+STEPS = {
+    "runs": "evaluate",
+    "tables": "compare",
+    "figures": "figures",
+    "report": "report",
+    "track": "track",
+}
+
+
+def matrix(runs: int) -> dict[str, list]:
+    """A matrix of two models with that many runs: up to ten seeds, and as many latent sizes."""
+    seeds = min(SEEDS, max(runs // 2, 1))
+    sizes = runs // (2 * seeds)
+    if 2 * seeds * sizes != runs:
+        raise SystemExit(f"runs is {runs}, allowed is a multiple of {2 * SEEDS}, or an even number")
+    return {
+        "models": ["ae", "vae"],
+        "latent_dims": list(range(1, sizes + 1)),
+        "seeds": list(range(seeds)),
+    }
+
+
+def copied(folder: Path, runs: int) -> Path:
+    """The tree's files as git knows them, with the params of so many tiny runs."""
+    subprocess.run(["git", "clone", "-q", "--shared", str(ROOT), str(folder)], check=True)
+    params = read_yaml(folder / "params.yaml")
+    for section, values in (TINY | {"matrix": matrix(runs)}).items():
+        params[section] |= values
+    params["data"]["source"] = str(ROOT / "data" / params["data"]["name"])
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    return folder
+
+
+def seconds(tree: Path, *words: str) -> float:
+    """Wall time of one call of Snakemake in the tree."""
+    environment = {**os.environ, "PYTHONPATH": str(tree / "src"), "MLFLOW_TRACKING_URI": ""}
+    start = time.perf_counter()
+    done = subprocess.run(
+        ["snakemake", *words], cwd=tree, env=environment, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise SystemExit(done.stderr[-3000:])
+    return round(time.perf_counter() - start, 1)
+
+
+def measure(runs: int, cores: int, cluster: bool) -> dict[str, object]:
+    """Seconds of planning and of each step, the report's size, and how many jobs there were."""
+    where = ["--profile", "profiles/slurm"] if cluster else ["--cores", str(cores)]
+    with TemporaryDirectory() as folder:
+        tree = copied(Path(folder) / "tree", runs)
+        seconds(tree, "--cores", "1", "results/classifier.safetensors")
+        found: dict[str, object] = {"runs": runs, "plan": seconds(tree, "-n", "-q")}
+        for step, rule in STEPS.items():
+            found[step] = seconds(tree, *where, "--until", rule)
+            print(f"{runs} runs: {step} {found[step]} s", file=sys.stderr, flush=True)
+        found["plan_of_nothing"] = seconds(tree, "-n", "-q")
+        found["report_mib"] = round((tree / "results/report.html").stat().st_size / 2**20, 1)
+        return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, nargs="+", default=[10, 100], help="even numbers")
+    parser.add_argument("--cores", type=int, default=2, help="where there is no cluster")
+    parser.add_argument("--cluster", action="store_true", help="on a Slurm of two nodes")
+    flags = parser.parse_args()
+    if flags.cluster:
+        sys.path.insert(0, str(ROOT / "tests"))
+        from cluster import slurm
+    print(json.dumps(machine() | {"where": "slurm" if flags.cluster else f"{flags.cores} cores"}))
+    with slurm() if flags.cluster else nullcontext():
+        for runs in flags.runs:
+            print(json.dumps(measure(runs, flags.cores, flags.cluster)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

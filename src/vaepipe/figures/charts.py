@@ -236,17 +236,26 @@ def _kl_columns(inputs: Inputs, model: str, dim: int | None = None) -> list[str]
 
 
 def curves(inputs: Inputs) -> Figure:
-    """Loss of every model over the epochs: mean over seeds, band from the lowest to the highest."""
-    dims, models = sorted(inputs.matrix.latent_dims), list(inputs.matrix.models)
-    figure, axes = panels(1, len(dims), 2.9, sharey=True)
-    for axis, dim in zip(axes[0], dims, strict=True):
-        for model in models:
-            runs = [r for r in inputs.histories if (r.model, r.latent_dim) == (model, dim)]
-            _band(axis, [inputs.histories[r] for r in runs], colour(model, models))
-        axis.set(title=f"{dim} latents", xlabel="epoch")
-        axis.xaxis.get_major_locator().set_params(integer=True)
-    squared = any("train_squared_error" in table for table in inputs.histories.values())
-    axes[0][0].set_ylabel(f"loss, {'squared error' if squared else 'nats'} per image")
+    """Loss of every model over the epochs: mean over seeds, band from the lowest to the highest.
+
+    A row for the -ELBO of variational models and one for the reconstruction loss of the others,
+    which are not the same quantity.
+    """
+    dims = sorted(inputs.matrix.latent_dims)
+    losses = _losses(inputs)
+    figure, axes = panels(len(losses), len(dims), 2.3, sharey="row", sharex=True)
+    for line, (loss, models) in zip(axes, losses.items(), strict=True):
+        for axis, dim in zip(line, dims, strict=True):
+            for model in models:
+                runs = [r for r in inputs.histories if (r.model, r.latent_dim) == (model, dim)]
+                _band(
+                    axis, [inputs.histories[r] for r in runs], colour(model, inputs.matrix.models)
+                )
+            axis.set_title(f"{dim} latents")
+            axis.xaxis.get_major_locator().set_params(integer=True)
+        line[0].set_ylabel(f"{loss} per image")
+    for axis in axes[-1]:
+        axis.set_xlabel("epoch")
     handles = _model_lines(inputs)
     handles += [
         Line2D([], [], color="#777c85", ls=line, label=part)
@@ -254,6 +263,18 @@ def curves(inputs: Inputs) -> Figure:
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return figure
+
+
+def _losses(inputs: Inputs) -> dict[str, list[str]]:
+    """The models by what their training minimises."""
+    squared = any("train_squared_error" in table for table in inputs.histories.values())
+    other = "squared error" if squared else "cross-entropy, nats"
+    variational = {r.model for r in inputs.first_runs if inputs.trained(r)[0].variational}
+    losses: dict[str, list[str]] = {}
+    for model in inputs.matrix.models:
+        loss = "-ELBO, nats" if model in variational else other
+        losses.setdefault(loss, []).append(model)
+    return dict(sorted(losses.items()))
 
 
 def _band(axis: Axes, histories: list[pd.DataFrame], shade: str) -> None:

@@ -14,6 +14,7 @@ from vaepipe.models.names import title
 from vaepipe.results import Run
 
 WIDTH = 7.2  # inches: the text width of a printed page, so that fonts keep their size
+GUTTER = 0.2  # inches between panels, so that grids of images are seen as two
 SIDE = 28  # pixels of an image's side
 MARKERS = "osD^vP*X"
 
@@ -112,4 +113,7 @@ def image_rows(rows: dict[str, Tensor], blocks: int = 1) -> Figure:
 def panels(rows: int, columns: int, height: float, **options: object) -> tuple[Figure, object]:
     """A figure of the common width with a grid of axes `[rows, columns]`, each `height` inches."""
     size = (WIDTH, rows * height)
-    return plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained", **options)
+    options |= {"squeeze": False, "layout": "constrained"}
+    figure, axes = plt.subplots(rows, columns, figsize=size, **options)
+    figure.get_layout_engine().set(w_pad=GUTTER / 2, h_pad=0.05)
+    return figure, axes

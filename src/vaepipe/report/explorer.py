@@ -5,9 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vaepipe.figures import COLOURS, DIGIT_COLOURS
+from vaepipe.figures import COLOURS
 from vaepipe.figures.codes import axis_name, codes_3d, shown_dim, shown_runs
 from vaepipe.figures.inputs import Inputs
+from vaepipe.figures.style import class_colours
 from vaepipe.models.networks import LABEL_SCALE
 from vaepipe.report import embed
 from vaepipe.results import Run
@@ -40,10 +41,12 @@ def explorer(inputs: Inputs) -> dict[str, Any]:
         "latent_dim": dim,
         "axis": axis_name(dim),
         "activation": first.activation,
-        "classes": first.classes,
+        "classes": list(inputs.data.classes),
+        "noun": inputs.data.noun,
+        "ink": inputs.data.ink,
         "label_scale": LABEL_SCALE,
-        "digit_colours": DIGIT_COLOURS,
-        "digits": embed.packed(labels.to(torch.uint8).numpy().tobytes()),
+        "colours": class_colours(len(inputs.data.classes)),
+        "labels": embed.packed(labels.numpy().astype("<u2").tobytes()),
         "decodes": why_not is None,
         "why_not": why_not,
         "error": max(model.pop("error") for model in models),
@@ -76,6 +79,6 @@ def _model(inputs: Inputs, run: Run) -> dict[str, Any]:
     if run.latent_dim <= 3 and about["decoder"]:
         draws = torch.randn(1000, run.latent_dim, generator=torch.Generator().manual_seed(0))
         z = torch.cat([codes[:1000, : run.latent_dim], draws])
-        digits = torch.cat([labels[:1000], torch.arange(1000) % model.architecture.classes])
-        about["error"] = embed.quantisation_error(model, z, digits)
+        asked = torch.arange(1000) % max(1, model.architecture.classes)
+        about["error"] = embed.quantisation_error(model, z, torch.cat([labels[:1000], asked]))
     return about

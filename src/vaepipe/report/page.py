@@ -9,8 +9,7 @@ from plotly.offline import get_plotlyjs
 
 from vaepipe.core.device import prepare
 from vaepipe.core.files import read_json, read_table
-from vaepipe.data.idx import SIDE
-from vaepipe.data.manifest import DATA_SETS, verify
+from vaepipe.data.manifest import verify
 from vaepipe.evaluation.metrics import HEADLINE, METRICS
 from vaepipe.figures import NAMES
 from vaepipe.figures.inputs import Inputs
@@ -68,10 +67,10 @@ def render(
         figures=_figures(inputs, captions, conditional, variational),
         explorer=explorer(inputs),
         points=min(figures.points, len(inputs.test.labels)),
-        side=SIDE,
+        images=inputs.data,
         protocol=protocol,
         data=manifest,
-        data_set=DATA_SETS[manifest["data_set"]].torchvision,
+        data_set=inputs.data.title,
         timing=timing,
         **_numbers(inputs, timing, conditional),
         **_provenance(inputs, timing, protocol, made_with),

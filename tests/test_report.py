@@ -14,6 +14,7 @@ from itertools import pairwise
 from types import SimpleNamespace
 
 import html5lib
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -26,9 +27,12 @@ from vaepipe.core.files import read_json, write_json
 from vaepipe.core.provenance import git_state
 from vaepipe.evaluation.metrics import METRICS
 from vaepipe.evaluation.tables import comparison_table, differences_table
+from vaepipe.evaluation.verdicts import holm, with_verdicts
+from vaepipe.figures import NAMES
 from vaepipe.models import weights
 from vaepipe.params import Figures, Matrix
-from vaepipe.report import captions, embed, numbers, provenance
+from vaepipe.report import answers, captions, embed, numbers, provenance, words
+from vaepipe.report.words import Text
 from vaepipe.results import Results, Run
 
 FIGURES = Figures(images=4, digits=20, points=150, dpi=50)
@@ -49,23 +53,64 @@ def table(**values: dict[str, list[float]]) -> pd.DataFrame:
     )
 
 
-def said(metrics: pd.DataFrame) -> str:
-    differences = differences_table(metrics)
-    return " ".join(numbers.summary_sentences(comparison_table(metrics), differences, CONDITIONAL))
+def verdicts(metrics: pd.DataFrame, conditional=CONDITIONAL) -> pd.DataFrame:
+    return with_verdicts(differences_table(metrics), conditional)
 
 
-def test_the_summary_names_a_model_only_where_the_interval_excludes_zero():
+def answer(metrics: pd.DataFrame, question: str, conditional=CONDITIONAL) -> answers.Answer:
+    """The answer to a question with three latents."""
+    timing = {Run(m, 3, 0): {"cpu_seconds": 7.25, "seconds": 30.0} for m in metrics["model"]}
+    tables = comparison_table(metrics), verdicts(metrics, conditional)
+    asked = answers.questions(*tables, numbers.seconds_table(timing), conditional)
+    (found,) = next(q for q in asked if q.name == question).answers
+    return found
+
+
+def said(metrics: pd.DataFrame, question: str) -> str:
+    found = answer(metrics, question)
+    return f"{found.text.plain().en} {found.how_sure.plain().en}"
+
+
+def test_an_answer_names_a_model_only_where_the_difference_is_told_from_chance():
     clear = table(
         ae={"reconstruction_cross_entropy": [60.0, 60.2, 60.1]},
         vae={"reconstruction_cross_entropy": [70.0, 70.3, 70.2]},
     )
-    text = said(clear)
-    assert "lowest reconstruction cross-entropy with 3 latents is the AE's, 10.07" in text
+    assert said(clear, "reconstructs").startswith("AE, 10.07 below VAE. Very sure (p < 0.001)")
     unclear = table(
         ae={"reconstruction_cross_entropy": [60.0, 72.0, 61.0]},
         vae={"reconstruction_cross_entropy": [70.0, 60.3, 70.2]},
     )
-    assert said(unclear).startswith("No model can be called better")
+    assert said(unclear, "reconstructs") == "AE or VAE. Can't be told with 3 seeds"
+    three = table(
+        ae={"reconstruction_cross_entropy": [60.0, 60.2, 60.1]},
+        vae={"reconstruction_cross_entropy": [70.0, 70.3, 70.2]},
+        gan={"reconstruction_cross_entropy": [60.1, 60.0, 60.15]},
+    )
+    assert said(three, "reconstructs").startswith("GAN or AE, not VAE. Can't be told")
+
+
+def test_a_difference_counts_only_after_the_correction_for_all_of_them():
+    rng = np.random.default_rng(0)
+    names = [name for name in METRICS if METRICS[name].better]
+    noise = {m: {name: list(rng.normal(size=3)) for name in names} for m in ("ae", "vae")}
+    noise["vae"]["nll"], noise["ae"]["nll"] = [1.2, 1.0, 1.1], [0.0, 0.2, 0.1]
+    alone = table(**{model: {"nll": columns["nll"]} for model, columns in noise.items()})
+    (row,) = verdicts(alone).itertuples()
+    assert row.better == "ae"
+    assert row.p == row.p_holm
+    among = verdicts(table(**noise)).set_index("metric").loc["nll"]
+    assert among.p == row.p
+    assert among.p_holm > 2 * row.p
+
+
+def test_holm_is_the_step_down_procedure():
+    p = pd.Series([0.01, 0.04, math.nan, 0.03, 0.005])
+    # Holm 1979: the smallest times 4, the next times 3, ..., each no less than the one before.
+    assert holm(p).tolist()[:2] == pytest.approx([0.03, 0.06])
+    assert holm(p).tolist()[3:] == pytest.approx([0.06, 0.02])
+    assert math.isnan(holm(p)[2])
+    assert holm(pd.Series([0.6, 0.9])).tolist() == [1, 1]
 
 
 @pytest.mark.parametrize("metric", ["neg_elbo", "nll"])
@@ -76,18 +121,13 @@ def test_a_cvae_must_lead_by_more_than_the_label_is_worth(metric, lead, wins):
         vae={metric: [100 + e for e in noise]},
         cvae={metric: [100 - lead - 2 * e for e in noise]},
     )
-    won = numbers.best(differences_table(metrics), metric, 3, CONDITIONAL)
-    assert (won is not None) is wins
-    if won:
-        assert (won.model, won.rival) == ("cvae", "vae")
-        assert won.gap == pytest.approx(lead)
-        assert won.low < won.gap < won.high
-    swapped = metrics.assign(model=["cvae"] * 3 + ["vae"] * 3)
-    won = numbers.best(differences_table(swapped), metric, 3, CONDITIONAL)
-    assert won.model == "vae", "what has no label to help it needs no lead"
-    renamed = metrics.rename(columns={metric: "nll_marginal"})
-    won = numbers.best(differences_table(renamed), "nll_marginal", 3, CONDITIONAL)
-    assert won.model == "cvae", "without the label the lead is all the model's own"
+    assert numbers.best(verdicts(metrics), metric, 3) == ("cvae" if wins else None)
+    assert (verdicts(metrics)["p"].item() < 0.05) is wins
+    swapped = verdicts(metrics.assign(model=["cvae"] * 3 + ["vae"] * 3))
+    assert numbers.best(swapped, metric, 3) == "vae", "what has no label to help it needs no lead"
+    renamed = verdicts(metrics.rename(columns={metric: "nll_marginal"}))
+    won = numbers.best(renamed, "nll_marginal", 3)
+    assert won == "cvae", "without the label the lead is all the model's own"
 
 
 def test_best_beats_every_other_model_and_not_just_one():
@@ -96,8 +136,7 @@ def test_best_beats_every_other_model_and_not_just_one():
         vae={"reconstruction_cross_entropy": [70.0, 70.3, 70.2]},
         cvae={"reconstruction_cross_entropy": [60.1, 60.0, 60.15]},
     )
-    differences = differences_table(metrics)
-    assert numbers.best(differences, "reconstruction_cross_entropy", 3, ()) is None
+    assert numbers.best(verdicts(metrics, ()), "reconstruction_cross_entropy", 3) is None
 
 
 LABELLED = table(
@@ -110,7 +149,7 @@ LABELLED = table(
 def shown_table(metrics: pd.DataFrame, conditional=CONDITIONAL) -> dict:
     names = tuple(name for name in METRICS if name in metrics)
     timing = {Run(m, 3, 0): {"cpu_seconds": 7.25, "seconds": 30.0} for m in metrics["model"]}
-    tables = comparison_table(metrics), numbers.seconds_table(timing), differences_table(metrics)
+    tables = comparison_table(metrics), numbers.seconds_table(timing), verdicts(metrics)
     return numbers.main_table(*tables, conditional, names)
 
 
@@ -128,40 +167,64 @@ def test_nothing_is_marked_best_where_only_some_models_are_given_the_label():
 
 def test_a_mark_has_a_note_and_a_direction_names_the_models_it_holds_for():
     shown = shown_table(LABELLED)
-    notes = dict(note.split(": ", 1) for note in shown["label_notes"])
+    notes = dict(note.en.split(": ", 1) for note in shown["label_notes"])
     assert set(notes) == {
         METRICS[n].title for n in ("reconstruction_cross_entropy", "knn_accuracy")
     }
-    better = [metric["better"] for metric in shown["metrics"]]
+    better = [metric["better"].en for metric in shown["metrics"]]
     assert better == ["lower is better", "higher is better (AE and VAE)"]
     for models in (["ae", "vae"], ["cvae"]):
         assert not shown_table(LABELLED[LABELLED["model"].isin(models)])["label_notes"]
     alone = shown_table(LABELLED[LABELLED["model"] == "cvae"])["metrics"]
-    assert [metric["better"] for metric in alone] == ["lower is better", ""]
+    assert [metric["better"] and metric["better"].en for metric in alone] == [
+        "lower is better",
+        None,
+    ]
 
 
-def test_the_summary_compares_the_models_that_are_not_given_the_label():
-    text = said(LABELLED)
-    assert "lowest reconstruction cross-entropy of AE and VAE with 3 latents is the AE's" in text
-    assert text.endswith("CVAE is given the label here and not compared.")
-    assert "CVAE's" not in text
-    without_ae = said(LABELLED[LABELLED["model"] != "ae"])
-    assert without_ae.startswith("No model can be called better")
+def test_an_answer_compares_the_models_that_are_not_given_the_label():
+    text = said(LABELLED, "reconstructs")
+    assert text.startswith("AE, 10.07 below VAE. CVAE† not compared.")
+    bars = answer(LABELLED, "reconstructs").bars
+    assert [bar.given_label for bar in bars] == [False, False, True]
+    without_ae = said(LABELLED[LABELLED["model"] != "ae"], "reconstructs")
+    assert without_ae.startswith("VAE has no other to be compared with. CVAE† not compared.")
+
+
+def test_answers_about_the_prior_the_class_asked_for_and_the_cost():
+    metrics = table(
+        ae={"prior_moments": [90.0, 91.0, 92.0]},
+        vae={"prior_moments": [0.01, 0.02, 0.03]},
+        cvae={"prior_moments": [0.1, 0.9, 0.3], "conditional_accuracy": [97.0, 97.5, 98.0]},
+    )
+    assert said(metrics, "prior") == (
+        "VAE: near; AE: far away; CVAE: can't be told. Can't be told with 3 seeds"
+    )
+    assert said(metrics, "obeys") == "Yes, in 97.5 % of images. Measured: ± over 3 seeds"
+    low = metrics.assign(conditional_accuracy=[math.nan] * 6 + [60.0, 62.0, 61.0])
+    assert said(low, "obeys").startswith("Mostly, in 61.0 %")
+    assert said(metrics, "cost").startswith("About the same: 7.2 to 7.2 s a run.")
+
+
+def test_bars_start_at_zero_and_share_an_axis():
+    (ae, vae, _) = answer(LABELLED, "reconstructs").bars
+    assert ae.end / vae.end == pytest.approx(60.1 / 70.1667, rel=1e-3)
+    assert ae.low < ae.end < ae.high <= 100
 
 
 def test_differences_say_where_models_are_not_comparable():
-    rows = numbers.differences_rows(differences_table(LABELLED), CONDITIONAL)
-    better = {(r["row"].metric, r["row"].model_a, r["row"].model_b): r["better"] for r in rows}
+    rows = numbers.differences_rows(verdicts(LABELLED), CONDITIONAL)
+    better = {(r["row"].metric, r["row"].model_a, r["row"].model_b): r["better"].en for r in rows}
     for name in ("reconstruction_cross_entropy", "knn_accuracy"):
         assert better[name, "ae", "vae"] == "AE"
         assert better[name, "ae", "cvae"] == "not comparable"
         assert better[name, "vae", "cvae"] == "not comparable"
     rates = table(vae={"rate": [3.0, 3.1]}, cvae={"rate": [1.0, 1.1]})
-    (row,) = numbers.differences_rows(differences_table(rates), CONDITIONAL)
-    assert row["better"] == "–"
+    (row,) = numbers.differences_rows(verdicts(rates), CONDITIONAL)
+    assert row["better"].en == "–"
     noise = table(vae={"nll": [100.0, 90.0]}, cvae={"nll": [90.0, 100.0]})
-    (row,) = numbers.differences_rows(differences_table(noise), CONDITIONAL)
-    assert row["better"] == "undecided"
+    (row,) = numbers.differences_rows(verdicts(noise), CONDITIONAL)
+    assert row["better"].en == "undecided"
 
 
 def test_training_costs_processor_seconds():
@@ -174,19 +237,22 @@ def test_training_costs_processor_seconds():
 
 def test_the_caption_of_the_digit_grid_depends_on_conditional_accuracy():
     good = captions.digit_grid({("cvae", 20): 98.25, ("cvae", 3): 97.0})
-    assert good.endswith(
-        "CVAE 97.0 % (3 latents); CVAE 98.2 % (20 latents). The label sets the digit."
+    assert good.en.endswith(
+        "CVAE 97.0 % (3 latents); CVAE 98.2 % (20 latents). The label sets the class."
     )
     mixed = captions.digit_grid({("cvae", 3): 97.0, ("cvae", 20): 76.0})
-    assert mixed.endswith("With 20 latents the label does not always set the digit.")
-    assert captions.digit_grid({}) == ""
+    assert mixed.en.endswith("With 20 latents the label does not always set the class.")
+    assert mixed.zh.endswith("20 维隐变量时，标签并不总能决定类别。")
+    assert captions.digit_grid({}) is None
 
 
 def test_the_caption_of_the_samples_names_the_models_that_lack_variety():
-    text = captions.samples({("ae", 3): 0.31, ("vae", 3): 0.97, ("ae", 20): 0.49, ("vae", 20): 1.0})
+    text = captions.samples(
+        {("ae", 3): 0.31, ("vae", 3): 0.97, ("ae", 20): 0.49, ("vae", 20): 1.0}
+    ).en
     assert "AE 0.31, VAE 0.97 (3 latents); AE 0.49, VAE 1.00 (20 latents)" in text
     assert text.endswith("the samples lack variety: AE with 3 latents and AE with 20 latents.")
-    assert "lack" not in captions.samples({("ae", 3): 1.1, ("vae", 3): 0.97})
+    assert "lack" not in captions.samples({("ae", 3): 1.1, ("vae", 3): 0.97}).en
 
 
 def test_variety_is_the_variance_of_samples_relative_to_reconstructions():
@@ -200,24 +266,32 @@ def test_variety_is_the_variance_of_samples_relative_to_reconstructions():
 def test_the_caption_of_the_codes_says_how_well_they_are_classified():
     accuracy = {("ae", 3): 93.0, ("cvae", 3): 21.0, ("ae", 20): 97.0}
     distance = {("ae", 3): 96.2, ("cvae", 3): 0.57, ("ae", 20): 300.0}
-    text = captions.latents_points(accuracy, distance, 3, CONDITIONAL)
+    text = captions.latents_points(accuracy, distance, 3, CONDITIONAL).en
     assert "AE 93.0 %, CVAE 21.0 %" in text
-    assert "CVAE need not encode the digit" in text
+    assert "CVAE need not encode the class" in text
     assert "AE 96.20, CVAE 0.57" in text
     assert "97.0" not in text
-    assert captions.latents_points({}, {}, 3, CONDITIONAL) == ""
+    assert captions.latents_points({}, {}, 3, CONDITIONAL) is None
 
 
 def test_a_caption_is_its_text_and_the_sentences_of_the_outcome(tmp_path):
     (tmp_path / "one.rst").write_text("A heading. Some\ntext.\n")
     (tmp_path / "two.rst").write_text("Only a heading.\n")
-    read = captions.captions(tmp_path, ["one", "two"], {"one": "An outcome."})
-    assert read == {"one": ("A heading", "Some text. An outcome."), "two": ("Only a heading", "")}
+    outcome = {"one": Text("An outcome.", "结果。")}
+    read = captions.captions(tmp_path, ["one", "two"], outcome)
+    assert read["one"].heading.en == "A heading"
+    assert read["one"].text == ("Some text. An outcome.", "Some text.结果。")
+    assert read["two"] == (("Only a heading",) * 2, ("", ""))
+    (tmp_path / "curves.rst").write_text("Loss. More.")
+    translated = captions.captions(tmp_path, ["curves"], {})["curves"]
+    assert translated.heading == ("Loss", "各轮的损失")
 
 
 def test_one_seed_or_one_model_gives_no_comparison():
-    assert "One seed" in said(table(ae={"neg_elbo": [3.0]}, vae={"neg_elbo": [1.0]}))
-    assert "One model" in said(table(vae={"neg_elbo": [3.0, 3.1]}))
+    one_seed = table(ae={"nll_marginal": [3.0]}, vae={"nll_marginal": [1.0]})
+    assert said(one_seed, "likelihood") == "VAE or AE. One seed: the spread is unknown"
+    one_model = table(vae={"nll_marginal": [3.0, 3.1]})
+    assert said(one_model, "likelihood").endswith("Nothing to compare")
 
 
 @pytest.mark.parametrize(
@@ -355,7 +429,8 @@ def test_the_page_can_be_read_aloud(page):
     assert all(b - a <= 1 for a, b in pairwise(levels))
     assert all(len(e.get("alt")) > 10 for e in tree.iter("img"))
     assert all(e.get("scope") for e in tree.iter("th"))
-    captions = ["".join(e.itertext()).split(".")[0] for e in tree.iter("figcaption")]
+    captions = ["".join(e.itertext()).split("图")[0] for e in tree.iter("figcaption")]
+    captions = [text.split(".")[0] for text in captions]
     assert [c.strip() for c in captions] == [f"Figure {n}" for n in range(1, len(captions) + 1)]
     for field in (*tree.iter("input"), *tree.iter("button")):
         labelled = field.get("aria-label") or "".join(field.itertext()).strip()
@@ -366,7 +441,7 @@ def test_the_page_can_be_read_aloud(page):
 
 def test_a_page_over_one_model_on_grey_pixels_claims_no_likelihood(folder):
     page = (folder / "alone/results/report.html").read_text()
-    assert "One model was run" in page
+    assert "Nothing to compare" in page
     assert "not likelihoods" in page
     assert "<mtext>ELBO" not in page
     assert 'id="digit_grid"' not in page
@@ -386,6 +461,7 @@ def test_a_page_without_three_latents_says_what_is_missing(folder):
 
 def test_the_page_shows_every_number_of_the_comparison(folder):
     text = "".join(parsed((folder / "wide/results/report.html").read_text()).itertext())
+    text = text.replace("†", "")
     comparison = pd.read_csv(folder / "wide/results/comparison.csv")
     for cell in comparison.itertuples():
         assert numbers.with_interval(cell, METRICS[cell.metric].digits) in text
@@ -483,3 +559,61 @@ def test_the_page_shows_what_changed_since_the_version_before(folder, mnist_fold
     assert "Not recorded in both versions." in text
     assert "src/&lt;b&gt;.py" in section
     assert "&lt;i&gt;gone" in section
+
+
+# Both languages
+
+
+def test_every_text_is_in_both_languages_with_the_same_places():
+    catalogue = words.catalogue()
+    apart = ("captions", "translations")
+    for section, texts in catalogue.items():
+        for key, text in texts.items() if section not in apart else ():
+            assert set(text) == {"en", "zh"}, (section, key)
+            places = [sorted(re.findall(r"{(\w+)}", text[language])) for language in text]
+            assert places[0] == places[1], (section, key)
+            tags = [sorted(re.findall(r"</?\w+", text[language])) for language in text]
+            assert tags[0] == tags[1], (section, key)
+            words_left = re.sub(r"<[^>]*>|{\w+}", "", text["en"])
+            if re.search(r"[a-z]{2}", words_left):
+                assert re.search(r"[\u4e00-\u9fff]", text["zh"]), (section, key)
+    assert set(catalogue["captions"]) == set(NAMES)
+
+
+def test_every_text_of_the_catalogue_is_used():
+    """By its whole key; or, where the key is put together from parts, by its section's prefix."""
+    folder = ROOT / "src/vaepipe/report"
+    sources = "".join(p.read_text() for p in folder.iterdir() if p.suffix in (".py", ".j2", ".js"))
+    put_together = set(re.findall(r'"(\w+\.\w*){', sources)) | {"sections."}
+    for section, texts in words.catalogue().items():
+        for key in texts if section not in ("captions", "translations") else ():
+            whole = f"{section}.{key}"
+            assert whole in sources or any(whole.startswith(p) for p in put_together), whole
+
+
+def test_titles_units_and_notes_of_metrics_are_translated():
+    known = words.catalogue()["translations"]
+    for metric in METRICS.values():
+        assert numbers.typeset(metric.title) in known
+        assert metric.unit in known
+        assert not metric.given_label or metric.given_label in known
+
+
+def test_values_in_a_text_are_escaped_and_texts_among_them_go_by_language():
+    text = words.say("page.failed", run="<b>", reason=Text("why", "原因"))
+    assert "&lt;b&gt; failed" in text.en
+    assert text.en.endswith("why")
+    assert text.zh.endswith("原因")
+    assert Text("same", "same").__html__() == "same"
+    assert '<span lang="zh-Hans">二</span>' in Text("two", "二").__html__()
+    with pytest.raises(KeyError):
+        words.say("page.failed", run="a")
+
+
+def test_all_of_a_page_is_in_both_languages(folder):
+    """The same numbers stand in both; what has no translation are names, code and numbers."""
+    tree = parsed((folder / "wide/results/report.html").read_text())
+    spans = [e for e in tree.iter("span") if e.get("lang")]
+    english = [e for e in spans if e.get("lang") == "en"]
+    assert len(english) * 2 == len(spans) > 200
+    assert all(e.get("data-zh") for e in tree.iter("img"))

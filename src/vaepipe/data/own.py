@@ -13,8 +13,8 @@ from vaepipe.data.idx import CHANNELS, LARGEST, SMALLEST, format_idx, parse_idx
 from vaepipe.data.manifest import FILES, sha256
 from vaepipe.data.npz import MOST_BYTES, read_npz
 from vaepipe.data.pictures import is_grey, luminance, resized
-from vaepipe.data.tree import read_folder
 from vaepipe.data.transfer import AbsentError, SourceError, read_file, unpack
+from vaepipe.data.tree import read_folder
 
 MOST_CLASSES = 1000
 NAMES = "classes.txt"

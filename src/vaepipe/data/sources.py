@@ -275,9 +275,7 @@ def _raw(name: str, file: str, body: bytes) -> bytes:
     return body
 
 
-def _install(
-    name: str, folder: Path, files: dict[str, bytes], more: dict | None = None
-) -> dict:
+def _install(name: str, folder: Path, files: dict[str, bytes], more: dict | None = None) -> dict:
     """Write the files aside, check what was written, and rename it into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".incoming-") as aside:

@@ -1,5 +1,7 @@
 """The figures, by name: each a function from `Inputs` to a matplotlib figure."""
 
+from collections.abc import Iterable
+
 # Here, so that the Snakefile need not import matplotlib; a test holds it equal to `draw.FIGURES`.
 NAMES = (
     "comparison",
@@ -19,6 +21,7 @@ NAMES = (
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 COLOURS = {"ae": "#0072B2", "vae": "#D55E00", "cvae": "#009E73"}
+SPARE = ("#CC79A7", "#E69F00", "#56B4E9")
 
 # Ten colours that colour-blind readers tell apart better than a rainbow (Petroff 2021, arXiv
 # 2107.02270), one for each of ten classes.
@@ -34,3 +37,9 @@ DIGIT_COLOURS = (
     "#717581",
     "#92dadd",
 )
+
+
+def colour(model: str, models: Iterable[str]) -> str:
+    """The model's colour, the same in every figure and on the page."""
+    others = [m for m in models if m not in COLOURS]
+    return COLOURS.get(model) or SPARE[others.index(model) % len(SPARE)]

@@ -9,8 +9,9 @@ from matplotlib.lines import Line2D
 
 from vaepipe.evaluation.latents import ACTIVE
 from vaepipe.evaluation.metrics import HEADLINE, METRICS, direction, is_given_label
+from vaepipe.figures import colour
 from vaepipe.figures.inputs import Inputs
-from vaepipe.figures.style import MARKERS, colour, empty, label, panels, title
+from vaepipe.figures.style import MARKERS, empty, label, panels, title
 from vaepipe.models.objectives import gaussian_kl
 from vaepipe.results import Run, runs_of
 

@@ -73,7 +73,9 @@ def pairs(inputs: Inputs) -> list[tuple[int, int]]:
     """The test images between whose codes are interpolated: the first ones of two classes each."""
     shown = inputs.shown_classes()
     if not shown:
-        return [(0, 1), (2, 3)] if len(inputs.test.labels) > 3 else [(0, len(inputs.test.labels) - 1)]
+        return (
+            [(0, 1), (2, 3)] if len(inputs.test.labels) > 3 else [(0, len(inputs.test.labels) - 1)]
+        )
     places = PAIRS if len(shown) > 7 else ((0, 1), (1, 2)) if len(shown) > 2 else ((0, -1),)
     return [tuple(int(inputs.of_class(shown[k])[0]) for k in pair) for pair in places]
 

@@ -82,7 +82,14 @@ def _points(
 ) -> None:
     # As pixels also in vector files: thirty thousand shapes would weigh megabytes.
     axis.scatter(
-        *codes.T, c=labels, cmap=colours, vmin=-0.5, vmax=len(names) - 0.5, s=2, alpha=0.7, lw=0,
+        *codes.T,
+        c=labels,
+        cmap=colours,
+        vmin=-0.5,
+        vmax=len(names) - 0.5,
+        s=2,
+        alpha=0.7,
+        lw=0,
         rasterized=True,
     )
 

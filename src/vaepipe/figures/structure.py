@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from torch import nn
 
+from vaepipe.figures import colour
 from vaepipe.figures.inputs import Inputs
-from vaepipe.figures.style import colour, panels, title
+from vaepipe.figures.style import panels, title
 from vaepipe.models import Architecture
 
 PAPER, SOFT, INK = "#f3f4f6", "#555b64", "#22252a"

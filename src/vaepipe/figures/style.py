@@ -1,7 +1,5 @@
 """The common style of all figures: sized for print, dark ink on white."""
 
-from collections.abc import Iterable
-
 import matplotlib
 
 matplotlib.use("Agg")
@@ -14,11 +12,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from vaepipe.data.manifest import MNIST, About
-from vaepipe.figures import COLOURS, DIGIT_COLOURS
+from vaepipe.figures import DIGIT_COLOURS
 from vaepipe.results import Run
 
 WIDTH = 7.2  # inches: the text width of a printed page, so that fonts keep their size
-SPARE = ["#CC79A7", "#E69F00", "#56B4E9"]
 MARKERS = "osD^vP*X"
 
 plt.rcParams.update(
@@ -54,12 +51,6 @@ plt.rcParams.update(
 )
 
 
-def colour(model: str, models: Iterable[str]) -> str:
-    """The model's colour, the same in every figure."""
-    others = [m for m in models if m not in COLOURS]
-    return COLOURS.get(model) or SPARE[others.index(model) % len(SPARE)]
-
-
 def class_colours(classes: int) -> list[str]:
     """A colour for each class; of more than ten, neighbours differ little."""
     if classes <= len(DIGIT_COLOURS):
@@ -77,9 +68,7 @@ def label(run: Run) -> str:
     return f"{title(run.model)}, {run.latent_dim} latent{'s' * (run.latent_dim > 1)}"
 
 
-def mosaic(
-    images: Tensor, columns: int, gap: int = 1, data: About = MNIST
-) -> Tensor:
+def mosaic(images: Tensor, columns: int, gap: int = 1, data: About = MNIST) -> Tensor:
     """Small images side by side in a big one, row by row.
 
     Args:

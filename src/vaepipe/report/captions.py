@@ -1,10 +1,10 @@
 """Captions of the figures. What depends on the outcome is written from the numbers.
 
 The texts in workflow/report hold for every outcome, and are those that Snakemake's own report
-shows; the page adds the sentences below to them.
+shows; the page adds the sentences below to them. Their Chinese is in words.toml.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,12 +14,14 @@ from torch import Tensor
 
 from vaepipe.figures.codes import shown_dim
 from vaepipe.figures.decoded import from_prior, reconstructed
+from vaepipe.figures.images import pairs
 from vaepipe.figures.inputs import Inputs
-from vaepipe.report.numbers import names_of, number
+from vaepipe.report.numbers import number
+from vaepipe.report.words import Text, catalogue, joined, listed, names, say
 from vaepipe.results import Run
 
 VARIETY_IMAGES = 1000  # samples and reconstructions whose variance is compared
-NEARLY_ALL = 95.0  # % of images; with fewer, whole cells of the grid show another digit
+NEARLY_ALL = 95.0  # % of images; with fewer, whole cells of the grid show another class
 LACKS_VARIETY = 0.5  # of the variance of reconstructions; below it, the caption says so
 
 Shares = Mapping[tuple[str, int], float]  # a number by model and latent size
@@ -28,12 +30,12 @@ Shares = Mapping[tuple[str, int], float]  # a number by model and latent size
 class Caption(NamedTuple):
     """A figure's heading, without its full stop, and the text after it."""
 
-    heading: str
-    text: str
+    heading: Text
+    text: Text
 
 
 def captions(
-    folder: Path, names: Collection[str], outcomes: Mapping[str, str]
+    folder: Path, figures: Collection[str], outcomes: Mapping[str, Text]
 ) -> dict[str, Caption]:
     """Each figure's caption: the first sentence of its text is the heading.
 
@@ -41,21 +43,31 @@ def captions(
         folder: a text for each figure, as Snakemake's report shows it.
         outcomes: sentences that are added to the texts, by figure.
     """
-    texts = {name: " ".join((folder / f"{name}.rst").read_text().split()) for name in names}
-    split = {name: (text + " ").split(". ", 1) for name, text in texts.items()}
     return {
-        name: Caption(heading.strip(), f"{text.strip()} {outcomes.get(name, '')}".strip())
-        for name, (heading, text) in split.items()
+        name: _caption((folder / f"{name}.rst").read_text(), name, outcomes.get(name))
+        for name in figures
     }
 
 
-def outcomes(inputs: Inputs, conditional: Collection[str]) -> dict[str, str]:
+def _caption(english: str, name: str, outcome: Text | None) -> Caption:
+    heading, _, text = f"{' '.join(english.split())} ".partition(". ")
+    zh_heading, _, zh_text = catalogue()["captions"].get(name, "").partition("。")
+    zh = (zh_heading, zh_text) if zh_heading else (heading, text)
+    body = Text(text.strip(), zh[1].strip())
+    return Caption(
+        Text(heading.strip().removesuffix("."), zh[0]),
+        joined([body, outcome]) if outcome and body.en else outcome or body,
+    )
+
+
+def outcomes(inputs: Inputs, conditional: Collection[str]) -> dict[str, Text]:
     """The sentences to add to the captions, by figure.
 
     Args:
         conditional: names of the models that are given the label.
     """
-    return {
+    said = {
+        "interpolations": interpolations(inputs),
         "digit_grid": digit_grid(means(inputs.comparison, "conditional_accuracy")),
         "samples": samples(
             {(r.model, r.latent_dim): variety(inputs, r) for r in inputs.first_runs}
@@ -67,6 +79,7 @@ def outcomes(inputs: Inputs, conditional: Collection[str]) -> dict[str, str]:
             conditional,
         ),
     }
+    return {name: text for name, text in said.items() if text}
 
 
 def means(comparison: pd.DataFrame, metric: str) -> Shares:
@@ -81,33 +94,49 @@ def _by_dim(values: Shares) -> dict[int, dict[str, float]]:
     return {dim: {m: value for (m, d), value in values.items() if d == dim} for dim in dims}
 
 
-def _latents(dim: int) -> str:
-    return f"{dim} latent{'s' * (dim > 1)}"
+def latents(dim: int) -> Text:
+    """Such as `3 latents`."""
+    return say("page.latents" if dim > 1 else "page.latent", n=dim)
 
 
 def _each(values: Mapping[str, float], digits: int, unit: str = "") -> str:
     return ", ".join(f"{m.upper()} {number(value, digits)}{unit}" for m, value in values.items())
 
 
-def digit_grid(accuracy: Shares) -> str:
+def _by_latents(values: Shares, digits: int, unit: str = "") -> Text:
+    """All values: `AE 0.31, VAE 0.97 (3 latents); ...`."""
+    parts = [
+        say("captions_of_outcomes.of", values=_each(models, digits, unit), latents=latents(dim))
+        for dim, models in _by_dim(values).items()
+    ]
+    return joined(parts, "; ", "；")
+
+
+def digit_grid(accuracy: Shares) -> Text | None:
     """Whether label and z are separated, from the conditional accuracy in per cent."""
     if not accuracy:
-        return ""
-    parts = [
-        f"{_each(models, 1, ' %')} ({_latents(dim)})" for dim, models in _by_dim(accuracy).items()
-    ]
-    text = (
-        "Share of generated images that the classifier recognises as the digit asked for, mean over"
-        f" the seeds: {'; '.join(parts)}."
-    )
+        return None
+    text = say("captions_of_outcomes.obeyed", values=_by_latents(accuracy, 1, " %"))
     low = [
-        _latents(dim)
+        latents(dim)
         for dim, models in _by_dim(accuracy).items()
         if min(models.values()) < NEARLY_ALL
     ]
     if not low:
-        return f"{text} The label sets the digit."
-    return f"{text} With {' and '.join(low)} the label does not always set the digit."
+        return joined([text, say("captions_of_outcomes.label_sets_class")])
+    return joined([text, say("captions_of_outcomes.label_fails", latents=listed(low))])
+
+
+def interpolations(inputs: Inputs) -> Text | None:
+    """The classes of the two ends of each interpolation; none without labels."""
+    names = inputs.data.classes
+    if not names:
+        return None
+    ends = [
+        say("captions_of_outcomes.from_to", first=names[labels[0]], last=names[labels[1]])
+        for labels in (inputs.test.labels[list(pair)].tolist() for pair in pairs(inputs))
+    ]
+    return say("captions_of_outcomes.between", ends=joined(ends, "; ", "；"))
 
 
 def relative_variance(images: Tensor, reference: Tensor) -> float:
@@ -126,32 +155,24 @@ def variety(inputs: Inputs, run: Run) -> float:
     return relative_variance(drawn, reconstructed(inputs, run, index))
 
 
-def samples(varieties: Shares) -> str:
+def samples(varieties: Shares) -> Text:
     """How varied the samples are, from `variety` of each model and latent size."""
-    parts = [f"{_each(models, 2)} ({_latents(dim)})" for dim, models in _by_dim(varieties).items()]
-    text = (
-        "Pixel variance of 1,000 samples relative to that of reconstructed test images, first seed:"
-        f" {'; '.join(parts)}."
-    )
+    text = say("captions_of_outcomes.variety", values=_by_latents(varieties, 2))
     lacking = [
-        f"{model.upper()} with {_latents(dim)}"
+        say("captions_of_outcomes.model_with", model=model.upper(), latents=latents(dim))
         for dim, models in _by_dim(varieties).items()
         for model, value in models.items()
         if value < LACKS_VARIETY
     ]
     if not lacking:
         return text
-    return f"{text} Well below 1 the samples lack variety: {_listed(lacking)}."
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1]
+    return joined([text, say("captions_of_outcomes.lack_variety", models=listed(lacking))])
 
 
 def latents_points(
     knn_accuracy: Shares, distance: Shares, dim: int, conditional: Collection[str]
-) -> str:
-    """Whether codes of one digit lie together, and how far all are from N(0, I).
+) -> Text | None:
+    """Whether codes of one class lie together, and how far all are from N(0, I).
 
     Args:
         knn_accuracy: in per cent.
@@ -161,12 +182,9 @@ def latents_points(
     accuracy, distances = _by_dim(knn_accuracy).get(dim), _by_dim(distance).get(dim)
     sentences = []
     if accuracy:
-        sentences.append(
-            "Test images whose digit is that of most of the 5 nearest training codes:"
-            f" {_each(accuracy, 1, ' %')}."
-        )
+        sentences.append(say("captions_of_outcomes.neighbours", values=_each(accuracy, 1, " %")))
         if given := [model for model in accuracy if model in conditional]:
-            sentences.append(f"{names_of(given)} need not encode the digit, which is given.")
+            sentences.append(say("captions_of_outcomes.need_not_encode", models=names(given)))
     if distances:
-        sentences.append(f"Fréchet distance of the codes to N(0, I): {_each(distances, 2)}.")
-    return " ".join(sentences)
+        sentences.append(say("captions_of_outcomes.distance", values=_each(distances, 2)))
+    return joined(sentences) if sentences else None

@@ -20,12 +20,12 @@ async function decoders(about) {
 
   function render() {
     const z = rows.map((row) => Number(row.number.value));
-    const label = asked();
-    const label = about.classes.map(      (_, k) => (k === label ? about.label_scale : 0));
+    const chosen = asked();
+    const label = about.classes.map((_, k) => (k === chosen ? about.label_scale : 0));
     for (const model of models) {
       const input = model.conditional ? [...z, ...label] : z;
       draw(model.canvas, decode(model.layers, about.activation, input), about.ink);
-      const given = model.conditional ? `, ${about.noun} ${about.classes[label]}` : "";
+      const given = model.conditional ? `, ${about.noun} ${about.classes[chosen]}` : "";
       model.canvas.setAttribute("aria-label", `${model.title} decodes z = (${z.join(", ")})${given}`);
     }
   }

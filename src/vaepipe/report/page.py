@@ -4,37 +4,36 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
 from vaepipe.core.device import prepare
 from vaepipe.core.files import read_json, read_table
 from vaepipe.data.manifest import verify
 from vaepipe.evaluation.metrics import HEADLINE, METRICS
-from vaepipe.figures import NAMES
+from vaepipe.evaluation.verdicts import with_verdicts
+from vaepipe.figures import NAMES, colour
 from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.inputs import read as read_inputs
 from vaepipe.models import weights
 from vaepipe.params import Figures, Matrix
 from vaepipe.report import embed, numbers, provenance, templates, versions
+from vaepipe.report.answers import questions
 from vaepipe.report.captions import captions as read_captions
 from vaepipe.report.captions import outcomes
 from vaepipe.report.explorer import explorer
+from vaepipe.report.words import Text, counted, joined, listed, names, say
 from vaepipe.results import Results, runs_of
 
 CAPTIONS = Path("workflow/report")
-SECTIONS = {
-    "summary": "Summary",
-    "numbers": "Metrics",
-    "explore": "Explorer",
-    "images": "Images",
-    "latents": "Latent space",
-    "method": "Models and loss",
-    "provenance": "Provenance",
-}
+SECTIONS = ("summary", "numbers", "explore", "images", "latents", "method", "provenance")
 # Figures that need a variational or a conditional model.
 OF_VARIATIONAL = ("rate_distortion", "active_latents")
 OF_CONDITIONAL = ("digit_grid",)
+# The same view as latents_digits: files in the figures folder that the page does not repeat.
+NOT_SHOWN = ("latents_rainbow", "latents_points")
+# READMEs of reruns of Burda et al. 2016 with their lowest and highest NLL (docs/literature.md).
+PUBLISHED = {"low": "87.01", "high": "87.78", "sources": "xqding, yoonholee, nbip"}
 
 
 def render(
@@ -58,7 +57,7 @@ def render(
     manifest = verify(data)
     page = _environment().get_template("page.html.j2")
     return page.render(
-        sections=SECTIONS,
+        sections=(*SECTIONS, *(("versions",) if made_with["changes"] else ())),
         matrix=matrix,
         runs=runs_of(matrix),
         failed={name: m["failed"] for name, m in measured.items() if m["failed"]},
@@ -70,9 +69,9 @@ def render(
         images=inputs.data,
         protocol=protocol,
         data=manifest,
-        data_set=inputs.data.title,
         timing=timing,
         **_numbers(inputs, timing, conditional),
+        **_texts(inputs, protocol, manifest, conditional),
         **_provenance(inputs, timing, protocol, made_with),
         changes_since=made_with["changes"] and versions.html(made_with["changes"]),
         plotly=embed.packed(get_plotlyjs().encode()),
@@ -89,11 +88,19 @@ def _environment() -> Environment:
     environment = templates.environment()
     environment.filters |= {
         "number": numbers.number,
-        "typeset": numbers.typeset,
+        "p_value": numbers.p_value,
+        "halves": _halves,
         "script_json": embed.script_json,
         "value": _value,
     }
     return environment
+
+
+def _halves(text: str) -> tuple[Markup, Markup]:
+    """A mean and, to stand below it, half the width of its interval."""
+    mean, _, half = text.partition(" ± ")
+    below = Markup(' <small class="half">± {}</small>').format(half) if half else Markup("")
+    return escape(mean), below
 
 
 def _value(value: Any) -> str:
@@ -107,11 +114,15 @@ def _figures(
     inputs: Inputs, captions: Path, conditional: set[str], variational: set[str]
 ) -> dict[str, dict[str, Any]]:
     """Source, size and caption of each figure that these models have something to show in."""
-    left_out = (() if conditional else OF_CONDITIONAL) + (() if variational else OF_VARIATIONAL)
-    names = [name for name in NAMES if name not in left_out]
-    texts = read_captions(captions, names, outcomes(inputs, conditional))
+    left_out = {
+        *NOT_SHOWN,
+        *(() if conditional else OF_CONDITIONAL),
+        *(() if variational else OF_VARIATIONAL),
+    }
+    figures = [name for name in NAMES if name not in left_out]
+    texts = read_captions(captions, figures, outcomes(inputs, conditional))
     shown = {}
-    for name in names:
+    for name in figures:
         path = inputs.results.figure(name).with_suffix(".svg")
         width, height = embed.svg_size(path)
         shown[name] = {
@@ -120,26 +131,59 @@ def _figures(
             "height": height,
             "heading": texts[name].heading,
             "text": texts[name].text,
+            "alt": joined([texts[name].heading, texts[name].text], ". ", "。").plain(),
         }
     return shown
 
 
 def _numbers(inputs: Inputs, timing: dict, conditional: set[str]) -> dict[str, Any]:
-    """Tables and summary."""
+    """Answers and tables."""
     comparison = inputs.comparison
-    differences = read_table(inputs.results.differences_table)
+    verdicts = with_verdicts(
+        read_table(inputs.results.differences_table), conditional, max(2, len(inputs.data.classes))
+    )
     seconds = numbers.seconds_table(timing)
     others = tuple(name for name in METRICS if name not in HEADLINE)
     terms = comparison.pivot(index=["latent_dim", "model"], columns="metric", values="mean")
     return {
-        "summary": numbers.summary_sentences(comparison, differences, conditional),
-        "main": numbers.main_table(comparison, seconds, differences, conditional),
-        "others": numbers.main_table(comparison, seconds, differences, conditional, others),
-        "differences": numbers.differences_rows(differences, conditional),
+        "questions": questions(comparison, verdicts, seconds, conditional),
+        "tested": int(verdicts["p"].notna().sum()),
+        "headline": HEADLINE,
+        "main": numbers.main_table(comparison, seconds, verdicts, conditional),
+        "others": numbers.main_table(comparison, seconds, verdicts, conditional, others),
+        "differences": numbers.differences_rows(verdicts, conditional),
         "terms": terms.dropna(subset="rate").reset_index().to_dict("records")
         if "rate" in terms
         else [],
         "seconds": sum(record["cpu_seconds"] for record in timing.values()),
+    }
+
+
+def _texts(
+    inputs: Inputs, protocol: dict[str, Any], manifest: dict[str, Any], conditional: set[str]
+) -> dict[str, Any]:
+    """The page's title and lede, and a published number where there is one of the same kind."""
+    matrix = inputs.matrix
+    data_set = inputs.data.title
+    epochs = max(int(table["epoch"].max()) for table in inputs.histories.values())
+    models = names(list(matrix.models))
+    seeds = counted("seed", len(matrix.seeds))
+    dims = listed([Text(str(dim), str(dim)) for dim in sorted(matrix.latent_dims)])
+    alike = manifest["data_set"] == "mnist" and protocol["binarize"] == "dynamic"
+    return {
+        "title": say("page.title", models=models, data_set=data_set),
+        "lede": say(
+            "page.lede",
+            models=models,
+            dims=dims,
+            epochs=counted("epoch", epochs),
+            seeds=seeds,
+            images=f"{protocol['images']:,}",
+        ),
+        "seeds": seeds,
+        "conditional_names": names(sorted(conditional)) if conditional else None,
+        "published": say("answers.published", **PUBLISHED) if alike else None,
+        "colours": {model: colour(model, matrix.models) for model in matrix.models},
     }
 
 

@@ -2,13 +2,17 @@
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from vaepipe.report.words import say
+
 
 def environment() -> Environment:
     """Templates that escape their values and fail on an undefined name."""
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("vaepipe.report", "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["say"] = say
+    return environment

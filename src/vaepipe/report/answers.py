@@ -1,0 +1,238 @@
+"""The page's first screen: a question a line, its answer for each latent size, and how sure it is.
+
+A model is named best where its difference from every model it is comparable with holds after
+Holm's correction for all comparisons of the page (`evaluation.verdicts`).
+"""
+
+import math
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from vaepipe.evaluation.metrics import METRICS, comparable, is_given_label
+from vaepipe.report.numbers import number, with_interval
+from vaepipe.report.words import Text, either, joined, names, say
+
+# Question: metric that answers it.
+COMPARED = {
+    "reconstructs": "reconstruction_cross_entropy",
+    "generates": "frechet_distance",
+    "likelihood": "nll_marginal",
+    "tells_apart": "probe_accuracy",
+}
+VERY_SURE = 0.01
+NEARLY_PRIOR = 0.1  # distance to N(0, I) over that of codes that are all 0
+OBEYS, MOSTLY = 95.0, 50.0  # % of generated images that are of the class asked for
+ALIKE = 1.15  # costs within this factor are called alike
+
+
+class Bar(NamedTuple):
+    """One model's mean as a bar: start, end and interval in per cent of the line's axis."""
+
+    model: str
+    text: str
+    end: float
+    low: float | None
+    high: float | None
+    given_label: bool
+
+
+class Answer(NamedTuple):
+    """`level`: `sure`, `unsure` or `measured`, by which the page marks `how_sure`."""
+
+    latent_dim: int
+    text: Text
+    how_sure: Text
+    level: str
+    bars: list[Bar]
+
+
+class Question(NamedTuple):
+    """`metric`: whose numbers the line shows, None for the cost of training."""
+
+    name: str
+    title: Text
+    unit: Text
+    answers: list[Answer]
+    metric: str | None
+
+
+def questions(
+    comparison: pd.DataFrame,
+    verdicts: pd.DataFrame,
+    seconds: pd.DataFrame,
+    conditional: Collection[str],
+) -> list[Question]:
+    """Those questions that these models can be asked.
+
+    Args:
+        verdicts: as `with_verdicts` returns it.
+        seconds: as `numbers.seconds_table` returns it.
+    """
+    asked = [
+        *(
+            _question(name, metric, comparison, verdicts, conditional)
+            for name, metric in COMPARED.items()
+        ),
+        _question("prior", "prior_moments", comparison, verdicts, conditional),
+        _question("obeys", "conditional_accuracy", comparison, verdicts, conditional),
+        _question("cost", None, seconds, verdicts, conditional),
+    ]
+    return [question for question in asked if question.answers]
+
+
+def _question(
+    name: str,
+    metric: str | None,
+    table: pd.DataFrame,
+    verdicts: pd.DataFrame,
+    conditional: Collection[str],
+) -> Question:
+    rows = table[table["metric"] == metric] if metric else table
+    answers = []
+    for dim in sorted(map(int, rows["latent_dim"].unique())):
+        cells = list(rows[rows["latent_dim"] == dim].itertuples())
+        if metric in COMPARED.values():
+            pairs = verdicts[(verdicts["metric"] == metric) & (verdicts["latent_dim"] == dim)]
+            said = _compared(cells, pairs, metric, conditional)
+        else:
+            said = {"prior": _prior, "obeys": _obeys, "cost": _cost}[name](cells)
+        answers.append(Answer(dim, *said, _bars(cells, rows, metric, conditional)))
+    title = say(f"questions.{name}", conditional=names(sorted(conditional) or ["cvae"]))
+    return Question(name, title, say(f"units.{name}", nearly=NEARLY_PRIOR), answers, metric)
+
+
+def _bars(
+    cells: list[Any], rows: pd.DataFrame, metric: str | None, conditional: Collection[str]
+) -> list[Bar]:
+    """A bar for each model, on the one axis from 0 that all latent sizes share."""
+    reach = max(rows["mean"].max(), rows["high"].max(skipna=True), 1e-12)
+    reach = rows["mean"].max() if math.isnan(reach) else reach
+    if metric and METRICS[metric].unit.startswith("%"):
+        reach = 100.0
+    scale = 100 / reach if reach else 0.0
+    mixed = len({cell.model in conditional for cell in cells}) > 1
+
+    def place(value: float) -> float | None:
+        return None if math.isnan(value) else round(min(max(value * scale, 0), 100), 2)
+
+    digits = METRICS[metric].digits if metric else 1
+    return [
+        Bar(
+            cell.model,
+            with_interval(cell, digits),
+            place(cell.mean),
+            place(cell.low),
+            place(cell.high),
+            bool(metric) and mixed and is_given_label(metric, cell.model, conditional),
+        )
+        for cell in cells
+    ]
+
+
+def _how_sure(p: float) -> Text:
+    level = "very_sure" if p < VERY_SURE else "sure"
+    return say(f"sure.{level}", p="p < 0.001" if p < 0.001 else f"p = {p:.3f}")
+
+
+def _undecided(n: int) -> tuple[Text, str]:
+    return (say("sure.one_seed") if n < 2 else say("sure.undecided", n=n)), "unsure"
+
+
+def _compared(
+    cells: list[Any], pairs: pd.DataFrame, metric: str, conditional: Collection[str]
+) -> tuple[Text, Text, str]:
+    """Which model is best in the metric, of those that are measured alike."""
+    everyone = [cell.model for cell in cells]
+    alike = everyone
+    if not comparable(metric, everyone, conditional):
+        alike = [model for model in everyone if model not in conditional]
+    left_out = [model for model in everyone if model not in alike]
+    note = say("answers.given_label", models=names(left_out)) if left_out else Text("", "")
+    better = METRICS[metric].better
+    ranked = sorted(
+        (cell for cell in cells if cell.model in alike),
+        key=lambda cell: cell.mean if better == "lower" else -cell.mean,
+    )
+    first = ranked[0]
+    if len(ranked) == 1:
+        return say("answers.only", model=names([first.model]), note=note), *_alone(first)
+    tests = {
+        frozenset((row.model_a, row.model_b)): row
+        for row in pairs.itertuples()
+        if {row.model_a, row.model_b} <= set(alike)
+    }
+    against = {cell.model: tests.get(frozenset((first.model, cell.model))) for cell in ranked[1:]}
+    tied = [m for m, row in against.items() if row is None or row.better != first.model]
+    if not tied:
+        gap = abs(against[ranked[1].model].mean)
+        text = say(
+            f"answers.best_{better}",
+            model=names([first.model]),
+            gap=number(gap, METRICS[metric].digits),
+            rival=names([ranked[1].model]),
+            note=note,
+        )
+        return text, _how_sure(max(row.p_holm for row in against.values())), "sure"
+    n = min(cell.n for cell in ranked)
+    open_between = either([first.model, *tied])
+    if len(tied) == len(against):
+        return say("answers.undecided", models=open_between, note=note), *_undecided(n)
+    beaten = either([model for model in against if model not in tied])
+    text = say("answers.among", models=open_between, beaten=beaten, note=note)
+    return text, *_undecided(n)
+
+
+def _alone(cell: Any) -> tuple[Text, str]:
+    return say("sure.nothing_to_compare", n=cell.n), "measured"
+
+
+def _spread(cells: list[Any]) -> tuple[Text, str]:
+    """What is known about numbers that are measured and not compared."""
+    n = min(cell.n for cell in cells)
+    return (say("sure.one_seed") if n < 2 else say("sure.measured", n=n)), "measured"
+
+
+def _sides(cells: list[Any], limit: float) -> dict[str, list[str]]:
+    """Models whose interval lies below the limit, above it, or on both sides of it."""
+    sides = {"below": [], "above": [], "both": []}
+    for cell in cells:
+        low, high = (cell.mean if math.isnan(end) else end for end in (cell.low, cell.high))
+        side = "below" if high < limit else "above" if low >= limit else "both"
+        sides[side].append(cell.model)
+    return sides
+
+
+def _prior(cells: list[Any]) -> tuple[Text, Text, str]:
+    """Whose codes are distributed nearly as N(0, I)."""
+    sides = _sides(cells, NEARLY_PRIOR * cells[0].latent_dim)
+    parts = {
+        "below": "answers.prior_yes",
+        "above": "answers.prior_no",
+        "both": "answers.prior_unclear",
+    }
+    said = [say(key, models=names(sides[side])) for side, key in parts.items() if sides[side]]
+    text = joined([joined(said, "; ", "；"), Text(".", "。")], "")
+    return text, *(_undecided(cells[0].n) if sides["both"] else _spread(cells))
+
+
+def _obeys(cells: list[Any]) -> tuple[Text, Text, str]:
+    """Whether a conditional model draws the class that it is asked for."""
+    cell = cells[0]
+    low = cell.mean if math.isnan(cell.low) else cell.low
+    level = "yes" if low >= OBEYS else "mostly" if low >= MOSTLY else "often_not"
+    return say(f"answers.obeys_{level}", share=number(cell.mean, 1)), *_spread(cells)
+
+
+def _cost(cells: list[Any]) -> tuple[Text, Text, str]:
+    """Processor seconds of one run."""
+    ranked = sorted(cells, key=lambda cell: cell.mean)
+    least, most = ranked[0], ranked[-1]
+    ends = {"low": number(least.mean, 1), "high": number(most.mean, 1)}
+    if len(cells) == 1:
+        return say("answers.cost_one", low=ends["low"]), *_spread(cells)
+    if most.mean <= ALIKE * least.mean:
+        return say("answers.cost_alike", **ends), *_spread(cells)
+    models = {"least": names([least.model]), "most": names([most.model])}
+    return say("answers.cost", **ends, **models), *_spread(cells)

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -110,8 +111,9 @@ def expected_points(run: Run, results: Results) -> dict[tuple[str, int], float]:
         row = dict(zip(columns, map(float, line.split(",")), strict=True))
         step = int(row["epoch"])
         points["train/learning_rate", step] = row.pop("learning_rate")
-        for column in row.keys() - {"epoch"}:  # train_loss, validation_rate
-            points[column.replace("_", "/", 1), step] = row[column]
+        for column in row.keys() - {"epoch"}:  # train_loss, validation_rate, validation_kl_1
+            name = re.sub(r"validation_kl_(\d)$", r"kl/latent_0\1", column)
+            points[name if name != column else column.replace("_", "/", 1), step] = row[column]
     return points
 
 

@@ -62,6 +62,7 @@ def history(run: Run, epochs: int = 3, shift: float = 0.0) -> list[dict[str, flo
             "train_loss": 200 / epoch + shift + rng.random(),
             "validation_loss": 210 / epoch + shift + rng.random(),
         }
+        | ({"validation_kl_1": 9 - 8 / epoch} if run.model != "ae" else {})
         for epoch in range(1, epochs + 1)
     ]
 

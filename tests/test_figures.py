@@ -10,11 +10,12 @@ from matplotlib.colors import to_rgb
 from conftest import ROOT
 from reports import made_results
 from vaepipe.core.rng import generator
+from vaepipe.data.idx import SIDE
 from vaepipe.evaluation.metrics import METRICS
 from vaepipe.figures import COLOURS, DIGIT_COLOURS, NAMES, charts, draw, images
 from vaepipe.figures.codes import codes_3d, shown_dim
 from vaepipe.figures.inputs import read
-from vaepipe.figures.style import SIDE, mosaic
+from vaepipe.figures.style import mosaic
 from vaepipe.models.objectives import gaussian_kl
 from vaepipe.params import Figures, Matrix
 from vaepipe.results import Run
@@ -143,7 +144,7 @@ def test_a_mosaic_puts_images_row_after_row():
 
 
 @pytest.mark.parametrize(
-    ("model", "nothing"), [("ae", ("rate_distortion", "active_latents", "digit_grid"))]
+    ("model", "nothing"), [("ae", ("rate_distortion", "active_latents", "latent_kl", "digit_grid"))]
 )
 def test_where_there_is_nothing_to_draw_the_figure_says_so(tmp_path, mnist_folder, model, nothing):
     matrix = Matrix((model,), (2,), (0,))

@@ -147,10 +147,12 @@ def named_labels(found: Own, source: Path) -> tuple[list[np.ndarray], Sequence[s
             " put the images side by side in one folder, or leave the labels out"
         )
     counts = np.bincount(labels[0], minlength=len(names))
-    if (few := counts.argmin()) is not None and counts[few] < 2:
+    few = int(counts.argmin())
+    if counts[few] < 2:
         raise UserError(
             f"{source}: class {names[few]} has {counts[few]} training image"
-            f"{'s' * (counts[few] != 1)}, at least 2 are needed; add some, or remove the class"
+            f"{'' if counts[few] == 1 else 's'}, at least 2 are needed; add some, or remove the"
+            " class"
         )
     return labels, names
 
@@ -192,8 +194,9 @@ def _npz(source: Path, size: int) -> Own:
         if part == "train":
             # By a fixed rule, so that the last images, kept for validation, are of all classes.
             order = np.random.default_rng(0).permutation(len(images))
-            same = labels is None or len(labels) == len(images)
-            images, labels = images[order], labels[order] if same and labels is not None else labels
+            if labels is not None and len(labels) == len(images):
+                labels = labels[order]
+            images = images[order]
             if "val_images" in arrays:
                 more = arrays["val_images"]
                 more = more[..., None] if more.ndim == 3 else more

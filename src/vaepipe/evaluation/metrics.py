@@ -34,7 +34,8 @@ class Metric:
 
 NATS, PERCENT = "nats per image", "% of test images"
 BOUND = {
-    "given_label": "bounds on −log p(x|y), where the label y is worth at most ln(number of classes) nats",
+    "given_label": "bounds on −log p(x|y), where the label y is worth at most ln(number of classes)"
+    " nats",
     "nats_of_label": True,
 }
 TERM = {"given_label": "terms of the bound on −log p(x|y)"}

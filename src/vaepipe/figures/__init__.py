@@ -15,6 +15,7 @@ NAMES = (
     "latents_digits",
     "latents_points",
     "active_latents",
+    "latent_kl",
     "structure",
     "curves",
 )

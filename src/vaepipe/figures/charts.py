@@ -137,13 +137,19 @@ def latent_use(inputs: Inputs, run: Run) -> tuple[np.ndarray, np.ndarray]:
     return kl.numpy(), (mean.var(0) > ACTIVE).numpy()
 
 
-def active_latents(inputs: Inputs) -> Figure:
-    """KL of each latent in nats, sorted: bars for the first seed, dots for every seed."""
-    models = [
+def _variational(inputs: Inputs) -> list[str]:
+    """Names of the models that have a rate."""
+    smallest = min(inputs.matrix.latent_dims)
+    return [
         run.model
         for run in inputs.first_runs
-        if run.latent_dim == min(inputs.matrix.latent_dims) and inputs.trained(run)[0].variational
+        if run.latent_dim == smallest and inputs.trained(run)[0].variational
     ]
+
+
+def active_latents(inputs: Inputs) -> Figure:
+    """KL of each latent in nats, sorted: bars for the first seed, dots for every seed."""
+    models = _variational(inputs)
     if not models:
         return empty("No variational model is among the runs.")
     dims = sorted(inputs.matrix.latent_dims)
@@ -152,7 +158,7 @@ def active_latents(inputs: Inputs) -> Figure:
         for axis, model in zip(line, models, strict=True):
             runs = [r for r in runs_of(inputs.matrix) if (r.model, r.latent_dim) == (model, dim)]
             _latent_bars(axis, inputs, runs)
-        line[0].set_ylabel("KL, nats per image")
+        line[0].set_ylabel("KL to N(0, 1), nats per image")
     return figure
 
 
@@ -172,6 +178,35 @@ def _latent_bars(axis: Axes, inputs: Inputs, runs: list[Run]) -> None:
     axis.set_xlabel("latent, by its KL")
     axis.xaxis.get_major_locator().set_params(integer=True)
     axis.grid(axis="x", visible=False)
+
+
+def latent_kl(inputs: Inputs) -> Figure:
+    """KL of each latent in nats over the epochs, on the validation images: the first seed's."""
+    models = [m for m in _variational(inputs) if _kl_columns(inputs, m)]
+    if not models:
+        return empty("No run has a KL of each latent: that needs a VAE whose prior is N(0, I).")
+    dims = sorted(inputs.matrix.latent_dims)
+    figure, axes = panels(len(dims), len(models), 1.75, sharey="row")
+    for line, dim in zip(axes, dims, strict=True):
+        for axis, model in zip(line, models, strict=True):
+            run = Run(model, dim, inputs.matrix.seeds[0])
+            history = inputs.histories[run].astype(float)
+            mark = "." if len(history) < 20 else ""
+            for column in _kl_columns(inputs, model, dim):
+                axis.plot(
+                    history["epoch"], history[column], lw=1, marker=mark, alpha=0.7,
+                    color=colour(model, inputs.matrix.models),
+                )  # fmt: skip
+            axis.set(title=label(run), xlabel="epoch", ylim=(0, None))
+            axis.xaxis.get_major_locator().set_params(integer=True)
+        line[0].set_ylabel("KL to N(0, 1), nats per image")
+    return figure
+
+
+def _kl_columns(inputs: Inputs, model: str, dim: int | None = None) -> list[str]:
+    """The columns of the history that hold the KL of a latent, of the first seed's run."""
+    run = Run(model, dim or min(inputs.matrix.latent_dims), inputs.matrix.seeds[0])
+    return [name for name in inputs.histories[run] if name.startswith("validation_kl_")]
 
 
 def curves(inputs: Inputs) -> Figure:

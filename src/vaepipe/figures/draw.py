@@ -27,6 +27,7 @@ FIGURES = {
     "latents_digits": latents.latents_digits,
     "latents_points": latents.latents_points,
     "active_latents": charts.active_latents,
+    "latent_kl": charts.latent_kl,
     "structure": structure,
     "curves": charts.curves,
 }

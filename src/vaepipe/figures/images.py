@@ -73,9 +73,7 @@ def pairs(inputs: Inputs) -> list[tuple[int, int]]:
     """The test images between whose codes are interpolated: the first ones of two classes each."""
     shown = inputs.shown_classes()
     if not shown:
-        return (
-            [(0, 1), (2, 3)] if len(inputs.test.labels) > 3 else [(0, len(inputs.test.labels) - 1)]
-        )
+        return [(0, -1), (1, -2)]
     places = PAIRS if len(shown) > 7 else ((0, 1), (1, 2)) if len(shown) > 2 else ((0, -1),)
     return [tuple(int(inputs.of_class(shown[k])[0]) for k in pair) for pair in places]
 
@@ -147,7 +145,7 @@ def manifold(inputs: Inputs) -> Figure:
 
 @torch.no_grad()
 def _classes_by_style(inputs: Inputs, run: Run, classes: int, styles: int) -> Tensor:
-    """Each class in the same styles, `[classes * styles, pixels]`: classes in rows, z in columns."""
+    """Each class in the same styles, `[classes * styles, pixels]`: a row for each class."""
     model, _ = inputs.trained(run)
     z = torch.randn(styles, run.latent_dim, generator=generator(0, f"styles {run.latent_dim}"))
     labels = torch.arange(classes).repeat_interleave(styles)

@@ -23,7 +23,7 @@ def _rainbow(classes: int) -> Colormap:
 
 
 def _distinct(classes: int) -> Colormap:
-    """Colours that colour-blind readers can tell apart, where there are no more than ten classes."""
+    """Colours that colour-blind readers can tell apart, for up to ten classes."""
     return ListedColormap(class_colours(classes))
 
 

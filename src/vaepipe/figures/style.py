@@ -78,7 +78,7 @@ def mosaic(images: Tensor, columns: int, gap: int = 1, data: About = MNIST) -> T
         data: what the images are.
 
     Returns:
-        `[rows * (height + gap) - gap, columns * (width + gap) - gap, channels]`.
+        `[rows * (height + gap) - gap, columns * (width + gap) - gap]`, of colour `[..., 3]`.
     """
     rows = -(-len(images) // columns)
     channels, height, width = data.image
@@ -88,13 +88,12 @@ def mosaic(images: Tensor, columns: int, gap: int = 1, data: About = MNIST) -> T
     for place, image in enumerate(images):
         top, left = place // columns * down, place % columns * right
         canvas[top : top + height, left : left + width] = image.view(data.image).permute(1, 2, 0)
-    return canvas
+    return canvas[:, :, 0] if channels == 1 else canvas
 
 
 def show(axis: Axes, images: Tensor, columns: int, gap: int = 1, data: About = MNIST) -> None:
     """Draw images `[n, pixels]`: ink as dark on white paper, all others as they are."""
     canvas = mosaic(images, columns, gap, data).numpy()
-    canvas = canvas[:, :, 0] if data.image[0] == 1 else canvas
     axis.imshow(canvas, cmap="gray_r" if data.ink else "gray", vmin=0, vmax=1)
     axis.set(xticks=[], yticks=[])
     axis.spines[:].set_visible(False)

@@ -28,7 +28,7 @@ from vaepipe.results import Results, runs_of
 CAPTIONS = Path("workflow/report")
 SECTIONS = ("summary", "numbers", "explore", "images", "latents", "method", "provenance")
 # Figures that need a variational or a conditional model.
-OF_VARIATIONAL = ("rate_distortion", "active_latents")
+OF_VARIATIONAL = ("rate_distortion", "active_latents", "latent_kl")
 OF_CONDITIONAL = ("digit_grid",)
 # The same view as latents_digits: files in the figures folder that the page does not repeat.
 NOT_SHOWN = ("latents_rainbow", "latents_points")

@@ -62,8 +62,11 @@ def history_points(rows: Iterable[Mapping[str, float]]) -> list[Metric]:
 def slashed(column: str) -> str:
     """`validation_loss` as `validation/loss`, `learning_rate` as `train/learning_rate`.
 
-    The slash gives a metric its section in MLflow's charts.
+    The slash gives a metric its section in MLflow's charts. `validation_kl_1`, the KL of the first
+    latent, is `kl/latent_01`, in a section of its own.
     """
+    if column.startswith("validation_kl_"):
+        return f"kl/latent_{int(column.removeprefix('validation_kl_')):02d}"
     part, _, rest = column.partition("_")
     return f"{part}/{rest}" if part in ("train", "validation") else f"train/{column}"
 

@@ -16,7 +16,7 @@ import yaml
 from vaepipe.core.errors import UserError
 from vaepipe.core.files import read_yaml
 from vaepipe.data.manifest import DATA_SETS
-from vaepipe.models import ACTIVATIONS, MODELS, NETWORKS, PRIORS
+from vaepipe.models import ACTIVATIONS, LIKELIHOODS, MODELS, NETWORKS, PRIORS
 
 T = TypeVar("T")
 
@@ -87,9 +87,14 @@ class Train:
         high=1e6,
     )
     binarize: str = _setting(
-        "dynamic: a new Bernoulli sample for every minibatch; none: grey values, whose"
-        " cross-entropy is not a likelihood",
+        "dynamic: a new Bernoulli sample for every minibatch; none: the values as they are, whose"
+        " cross-entropy is not a likelihood (with likelihood logistic it is none)",
         choices=("dynamic", "none"),
+    )
+    likelihood: str = _setting(
+        "of the pixels: bernoulli, of 0 and 1; logistic, discretised, of 8 bits, for photographs in"
+        " grey or colour, with binarize none",
+        choices=LIKELIHOODS,
     )
     reconstruction: str = _setting(
         "the AE's loss; VAE and CVAE have cross_entropy alone, their negative log-likelihood",

@@ -84,7 +84,10 @@ def protocol(
         metadata: what stands beside the run's weights.
         images: how many test images there are.
     """
+    likelihood = metadata["train"].get("likelihood", "bernoulli")
     return {
+        # Named where it is not that of all earlier results.
+        **({"likelihood": likelihood} if likelihood != "bernoulli" else {}),
         "data_set": data["data_set"],
         "split": "test",
         "images": images,

@@ -51,7 +51,9 @@ METRICS = {
     "neg_elbo": Metric("-ELBO = rate + distortion", NATS, "lower", **BOUND),
     "nll": Metric("NLL, importance-weighted bound", NATS, "lower", **BOUND),
     "nll_marginal": Metric("NLL without the label", NATS, "lower"),
-    "bits_per_dim": Metric("Bits per dimension, without the label", "bits per pixel", "lower", 4),
+    "bits_per_dim": Metric(
+        "Bits per dimension, without the label", "bits per value of a pixel", "lower", 4
+    ),
     "rate": Metric("Rate, KL(q(z|x) || p(z))", NATS, "", **TERM),
     "distortion": Metric("Distortion, -E log p(x|z)", NATS, "", **TERM),
     "reconstruction_cross_entropy": Metric(

@@ -9,8 +9,9 @@ ACTIVATIONS = {"relu": "ReLU", "tanh": "Tanh", "elu": "ELU", "silu": "SiLU"}
 
 NETWORKS = ("mlp", "conv")
 PRIORS = ("normal", "flow")
+LIKELIHOODS = ("bernoulli", "logistic")
 # Fields that files written before them lack; where they say nothing new, files stay as they were.
-NEWER = ("image",)
+NEWER = ("image", "likelihood")
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Architecture:
         pixels: values of an image: channels x height x width.
         classes: of the labels; 0 if there are none.
         image: channels, height and width.
+        likelihood: of pixels: bernoulli of 0 and 1, logistic of 8 bits.
     """
 
     model: str
@@ -36,6 +38,7 @@ class Architecture:
     pixels: int = 784
     classes: int = 10
     image: tuple[int, int, int] = (1, 28, 28)
+    likelihood: str = "bernoulli"
 
     def saved(self) -> dict[str, Any]:
         """What is written beside weights: `NEWER` only where they are not the default."""

@@ -160,8 +160,14 @@ def _untrained(run: Run, settings: Train, pixels: Tensor, data: About) -> nn.Mod
         pixels=pixels.shape[1],
         classes=len(data.classes),
         image=data.image,
+        likelihood=settings.likelihood,
     )
     model = build(architecture, generator(run.seed, "initialisation"))
+    if settings.likelihood == "logistic" and settings.binarize != "none":
+        raise UserError(
+            "train.likelihood is logistic, which is of pixels of 8 bits: allowed with it is only"
+            " train.binarize none"
+        )
     if model.conditional and not data.classes:
         raise UserError(
             f"model {run.model} is given labels, and the images have none: take it out of"

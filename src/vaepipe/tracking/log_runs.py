@@ -14,6 +14,7 @@ from vaepipe.core.files import locked, sha256
 from vaepipe.figures import NAMES
 from vaepipe.params import Matrix
 from vaepipe.results import Results, runs_of
+from vaepipe.tracking.cards import write_cards
 from vaepipe.tracking.content import Content, common_tags, of_run
 from vaepipe.tracking.links import links_to_runs
 from vaepipe.tracking.models import logged_model, models_of
@@ -55,6 +56,7 @@ def log_runs(matrix: Matrix, experiment: str, results: Results) -> dict[str, Any
         with exclusively(uri):
             for run in runs:
                 register(store, run, ids[run.name], results)
+            write_cards(store, ids, results)
         comparison = Content(
             name="comparison",
             digest=digest([version, *ids.values()]),

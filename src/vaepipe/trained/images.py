@@ -14,6 +14,7 @@ from vaepipe.core.files import replacing
 from vaepipe.data.manifest import About
 from vaepipe.data.pictures import is_grey, luminance, open_image, resized
 
+SHARE = 20 / 28  # of an image's side that MNIST's digits fill
 LIGHT = 127  # mean of an image's border above which it is taken for light paper
 ENLARGED = 400  # a grid is enlarged by whole numbers to about so many pixels
 
@@ -26,13 +27,17 @@ def prepared(image: Source, data: About, invert: bool = False) -> tuple[np.ndarr
     Args:
         image: a file, a Pillow image, or an array `[height, width]` or `[height, width, 3]` uint8.
         data: what the model's images are.
-        invert: make dark ink on light paper bright ink on black, and stretch its contrast.
+        invert: make dark ink on light paper bright ink on black, in the middle as in MNIST.
 
     Raises:
         UserError: it can't be taken; the text names it and the remedy.
     """
     picture, notes = _opened(image), []
     channels, height, width = data.image
+    if invert and not data.ink:
+        raise UserError("the model's images are no ink on paper, so there is nothing to invert")
+    if invert:
+        picture = _inked(picture, (width, height), notes)
     if picture.size != (width, height):
         before = f"{picture.width} x {picture.height}"
         cut = "" if picture.width * height == picture.height * width else "its centre "
@@ -43,18 +48,43 @@ def prepared(image: Source, data: About, invert: bool = False) -> tuple[np.ndarr
         if not is_grey(pixels):
             notes.append("colours reduced to grey")
         pixels = luminance(pixels)
-    if invert:
-        pixels = 255 - pixels
-        low, high = int(pixels.min()), int(pixels.max())
-        if high > low:
-            pixels = np.round((pixels.astype(np.float64) - low) * 255 / (high - low))
-            pixels = pixels.astype(np.uint8)
-        notes.append("inverted, its contrast stretched")
-    elif data.ink and _border(pixels) > LIGHT:
-        notes.append("looks like dark ink on light paper, the model knows bright ink on black:"
-                     " invert it")  # fmt: skip
+    if data.ink and not invert and _border(pixels) > LIGHT:
+        notes.append(
+            "looks like dark ink on light paper, the model knows bright ink on black: invert it"
+        )
     flat = pixels.reshape(-1) if channels == 1 else pixels.transpose(2, 0, 1).reshape(-1)
     return np.ascontiguousarray(flat), notes
+
+
+def _inked(picture: Image.Image, size: tuple[int, int], notes: list[str]) -> Image.Image:
+    """Dark ink on light paper as bright ink on black, in the middle as in MNIST.
+
+    MNIST's digits were fitted into 20 of 28 pixels, their centre of mass in the middle of the image
+    (LeCun et al. 1998). Paper is what is brighter than half between the darkest and the brightest.
+    """
+    light = luminance(np.asarray(picture)).astype(np.float64)
+    low, high = light.min(), light.max()
+    ink = np.clip(2 * (high - light) / max(1.0, high - low) - 0.5, 0, 1)
+    rows, columns = (np.flatnonzero(ink.max(axis)) for axis in (1, 0))
+    if not len(rows) or high == low:
+        raise UserError("an image of one colour has no ink to invert")
+    drawn = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    share = SHARE * min(size[0] / drawn.shape[1], size[1] / drawn.shape[0])
+    small = [max(1, round(side * share)) for side in drawn.shape[::-1]]
+    image = Image.fromarray(np.round(255 * drawn).astype(np.uint8))
+    mass = np.asarray(image.resize(small, Image.Resampling.BOX), dtype=np.float64)
+    middle = [mass.sum(axis) @ np.arange(n) / mass.sum() for axis, n in enumerate(small)]
+    corner = [
+        int(np.clip(round((whole - 1) / 2 - m), 0, whole - n))
+        for whole, m, n in zip(size, middle, small, strict=True)
+    ]
+    paper = Image.new("L", size)
+    paper.paste(Image.fromarray(mass.astype(np.uint8)), tuple(corner))
+    notes.append(
+        f"inverted, its ink cut out, fitted into {round(SHARE * size[0])} of {size[0]} pixels and"
+        " centred"
+    )
+    return paper.convert("RGB")
 
 
 def _opened(image: Source) -> Image.Image:

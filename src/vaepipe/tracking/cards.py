@@ -99,8 +99,9 @@ def _data(manifest: Mapping[str, Any], data: About) -> str:
     labels = f"{len(data.classes)} classes: {', '.join(data.classes[:20])}"
     if len(data.classes) > 20:
         labels += ", ..."
+    title = f"{data.title[:1].upper()}{data.title[1:]}"
     return (
-        f"{data.title[:1].upper()}{data.title[1:]} (`{manifest['data_set']}`), {kind} images of {height} x {width} pixels,"
+        f"{title} (`{manifest['data_set']}`), {kind} images of {height} x {width} pixels,"
         f" {labels if data.classes else 'without labels'}. Digest {data_digest(manifest)}."
     )
 

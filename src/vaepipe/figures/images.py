@@ -6,7 +6,7 @@ from torch import Tensor
 
 from vaepipe.core.rng import generator
 from vaepipe.figures.codes import shown_runs
-from vaepipe.figures.decoded import from_prior, reconstructed
+from vaepipe.figures.decoded import from_prior, pairs, reconstructed
 from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.style import (
     WIDTH,
@@ -19,7 +19,6 @@ from vaepipe.figures.style import (
 from vaepipe.results import Run
 
 SAMPLE_ROWS = 5
-PAIRS = ((2, 7), (0, 4))  # classes between which codes are interpolated, where there are so many
 SIDE = 11  # images along each side of the manifold
 GRID_ROWS = 20  # classes in the grid of classes, at most
 GIVEN = 3  # the class that a conditional model is given in the manifold
@@ -67,15 +66,6 @@ def _between(inputs: Inputs, run: Run, index: Tensor, steps: int) -> Tensor:
     share = torch.linspace(0, 1, steps)
     labels = torch.where(share < 0.5, first, last)
     return model.decode(torch.lerp(start, end, share[:, None]), labels).sigmoid()
-
-
-def pairs(inputs: Inputs) -> list[tuple[int, int]]:
-    """The test images between whose codes are interpolated: the first ones of two classes each."""
-    shown = inputs.shown_classes()
-    if not shown:
-        return [(0, -1), (1, -2)]
-    places = PAIRS if len(shown) > 7 else ((0, 1), (1, 2)) if len(shown) > 2 else ((0, -1),)
-    return [tuple(int(inputs.of_class(shown[k])[0]) for k in pair) for pair in places]
 
 
 def interpolations(inputs: Inputs) -> Figure:

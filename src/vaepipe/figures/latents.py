@@ -8,9 +8,10 @@ from matplotlib.colors import Colormap, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from vaepipe.figures import class_colours
 from vaepipe.figures.codes import axis_name, codes_3d, shown_runs
 from vaepipe.figures.inputs import Inputs
-from vaepipe.figures.style import WIDTH, class_colours, label
+from vaepipe.figures.style import WIDTH, label
 
 MOST_NAMES = 30  # classes named in a legend
 SHORT = 3  # letters of a class's name that are drawn at a code

@@ -7,12 +7,10 @@ matplotlib.use("Agg")
 import torch
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from vaepipe.data.manifest import MNIST, About
-from vaepipe.figures import DIGIT_COLOURS
 from vaepipe.results import Run
 
 WIDTH = 7.2  # inches: the text width of a printed page, so that fonts keep their size
@@ -49,13 +47,6 @@ plt.rcParams.update(
         "svg.hashsalt": "vaepipe",
     }
 )
-
-
-def class_colours(classes: int) -> list[str]:
-    """A colour for each class; of more than ten, neighbours differ little."""
-    if classes <= len(DIGIT_COLOURS):
-        return list(DIGIT_COLOURS[: max(1, classes)])
-    return [to_hex(plt.get_cmap("turbo", classes)(k)) for k in range(classes)]
 
 
 def title(model: str) -> str:

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from vaepipe.figures.codes import shown_dim
-from vaepipe.figures.decoded import from_prior, reconstructed
-from vaepipe.figures.images import pairs
+from vaepipe.figures.decoded import from_prior, pairs, reconstructed
 from vaepipe.figures.inputs import Inputs
 from vaepipe.report.numbers import number
 from vaepipe.report.words import Text, catalogue, joined, listed, names, say

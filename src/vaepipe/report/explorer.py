@@ -5,10 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vaepipe.figures import COLOURS
+from vaepipe.figures import COLOURS, class_colours
 from vaepipe.figures.codes import axis_name, codes_3d, shown_dim, shown_runs
 from vaepipe.figures.inputs import Inputs
-from vaepipe.figures.style import class_colours
 from vaepipe.models.networks import LABEL_SCALE
 from vaepipe.report import embed
 from vaepipe.results import Run

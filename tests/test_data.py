@@ -414,11 +414,24 @@ def test_fashion_and_kmnist_from_a_source_that_the_user_names(kind, small, tmp_p
         assert fetch(name, tmp_path / name, source) == verify(tmp_path / name)
 
 
-def test_raw_files_without_a_known_digest_are_refused(small, tmp_path):
+def test_raw_files_of_the_user_are_taken_if_they_are_of_the_kind(small, tmp_path, capfd):
     name, files = small
+    labels = FILES[1]
+    files[labels] = format_idx(np.arange(6, dtype=np.uint8))
+    files[FILES[3]] = format_idx(np.arange(4, dtype=np.uint8))
     source = write_folder(tmp_path / "source", files)
-    with pytest.raises(UserError, match=r"only the original \.gz file can be checked"):
-        fetch(name, tmp_path / name, str(source))
+    fetch(name, tmp_path / name, str(source))
+    assert f"{labels} is raw" in capfd.readouterr().err
+    assert content(tmp_path / name).keys() == {*FILES, MANIFEST}
+    for body, says in (
+        (format_idx(np.full(6, 10, np.uint8)), "label 10, of 10 classes"),
+        (format_idx(np.zeros((6, 20, 20), np.uint8)), "images of 28 x 28"),
+        (b"no such file", "two zero bytes"),
+    ):
+        (source / labels).write_bytes(body)
+        with pytest.raises(UserError, match=f"{labels}: .*{says}"):
+            fetch(name, tmp_path / "other", str(source))
+        assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize(
@@ -452,7 +465,8 @@ def test_one_wrong_file_of_four_leaves_nothing(tmp_path, mnist_raw):
 
 
 def test_unknown_data_set(tmp_path):
-    with pytest.raises(UserError, match=r"'emnist'.*mnist, fashion_mnist, kmnist"):
+    says = r"'emnist'.*mnist, fashion_mnist, kmnist, emnist_balanced.*folder, npz, idx"
+    with pytest.raises(UserError, match=says):
         fetch("emnist", tmp_path)
 
 

@@ -10,11 +10,12 @@ from matplotlib.colors import to_rgb
 from conftest import ROOT
 from reports import made_results
 from vaepipe.core.rng import generator
+from vaepipe.data.idx import SIDE
 from vaepipe.evaluation.metrics import METRICS
 from vaepipe.figures import COLOURS, DIGIT_COLOURS, NAMES, charts, draw, images
 from vaepipe.figures.codes import codes_3d, shown_dim
 from vaepipe.figures.inputs import read
-from vaepipe.figures.style import SIDE, mosaic
+from vaepipe.figures.style import mosaic
 from vaepipe.models.objectives import gaussian_kl
 from vaepipe.params import Figures, Matrix
 from vaepipe.results import Run

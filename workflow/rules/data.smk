@@ -1,7 +1,8 @@
 """The images.
 
 Where they come from is no part of what they are: SOURCE is a global, which Snakemake does not
-compare, and no param, so that a new source does not run the download again.
+compare, and no param, so that a new source does not run the download again. Your own images are
+what is at the source: `own` says what was there when Snakemake last looked.
 """
 
 
@@ -15,7 +16,8 @@ rule download:
     params:
         code=code("download"),
         name=settings.data.name,
+        own=OWN_IMAGES,
         data=lambda wildcards, output: folder_of(output),
     shell:
         "python workflow/scripts/download.py --name {params.name} --source {SOURCE:q}"
-        " --out {params.data}"
+        f" --size {settings.data.size} --colour {settings.data.colour} --out {{params.data}}"

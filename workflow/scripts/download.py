@@ -1,4 +1,4 @@
-"""Fetch one data set, check its digests and write its four IDX files and a manifest."""
+"""Fetch one data set, or convert your own images: four IDX files, checked, and a manifest."""
 
 import argparse
 from pathlib import Path
@@ -14,7 +14,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the data set's files")
     args = parser.parse_args()
     data = flags.section(params.Data, args)
-    fetch(data.name, args.out, data.source)
+    fetch(data.name, args.out, data.source, size=data.size, colour=data.colour)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from vaepipe.core.errors import UserError
 from vaepipe.data.idx import parse_idx
 from vaepipe.data.manifest import read_verified
 
 
 class Images(NamedTuple):
-    """Pixels `[n, 784]` and labels `[n]`, both uint8 as in the files."""
+    """Pixels `[n, pixels]`, uint8, and labels `[n]`, as in the files.
+
+    A colour image has its red pixels first, then green, then blue. Without labels all are 0.
+    """
 
     pixels: Tensor
     labels: Tensor
@@ -54,6 +58,11 @@ def training_images(folder: Path, validation: int) -> tuple[Images, Images]:
         UserError: a file is missing or not what the folder's manifest says.
     """
     images = _read(folder, "train")
+    if validation >= len(images.labels):
+        raise UserError(
+            f"train.validation is {validation:,} of {len(images.labels):,} training images, allowed"
+            f" is up to {len(images.labels) - 1:,}"
+        )
     cut = len(images.labels) - validation
     return Images(*(t[:cut] for t in images)), Images(*(t[cut:] for t in images))
 
@@ -75,22 +84,23 @@ def binarized(pixels: Tensor, *rngs: torch.Generator) -> Tensor:
     a random number of 64 bits, which costs a CPU a third of a float for each.
 
     Args:
-        pixels: uint8, of any shape, their number a multiple of 4.
+        pixels: uint8, of any shape.
         rngs: generators on the pixels' device; each of several does an equal part of the pixels.
 
     Returns:
         float32, of the same shape.
     """
-    words = torch.empty(pixels.numel() // 4, dtype=torch.int64, device=pixels.device)
-    for part, rng in zip(words.chunk(len(rngs)), rngs, strict=True):
+    each = pixels.numel() // len(rngs)
+    words = torch.empty(len(rngs), -(-each // 4), dtype=torch.int64, device=pixels.device)
+    for part, rng in zip(words, rngs, strict=True):
         part.random_(-(2**63), None, generator=rng)
     # Uniform in -2^15 to 2^15 - 2, so that every number is below white's 2^15 - 1.
-    numbers = words.view(torch.int16).view(pixels.shape).clamp_(max=2**15 - 2)
+    numbers = words.view(torch.int16)[:, :each].reshape(pixels.shape).clamp_(max=2**15 - 2)
     return (numbers < pixels.to(torch.int16).mul_(257).sub_(2**15)).to(torch.float32)
 
 
 def as_input(pixels: Tensor, binarize: str, *rngs: torch.Generator) -> Tensor:
-    """uint8 pixels `[n, 784]` as the model's input, float32: freshly binarised, or grey values.
+    """uint8 pixels `[n, pixels]` as the model's input, float32: freshly binarised, or grey values.
 
     Args:
         binarize: `dynamic` or `none`, as `train.binarize`.

@@ -1,18 +1,21 @@
 """The data sets by name, and the manifest that says which files a folder must hold.
 
-The folder of a data set holds four raw IDX files and `manifest.json`, which does not depend on the
-source: the data set's name, and each file's sha256, length in bytes and shape.
+The folder of a data set holds four raw IDX files and `manifest.json`: the data set's name, and each
+file's sha256, length in bytes and shape. Of the user's own images it also says the names of the
+classes and what the images were made from.
 """
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from vaepipe.core.errors import UserError
-from vaepipe.data.idx import parse_idx
+from vaepipe.data.idx import SIDE, parse_idx
 
 FILES = (
     "train-images-idx3-ubyte",
@@ -23,12 +26,28 @@ FILES = (
 MANIFEST = "manifest.json"
 
 
+DIGITS = tuple("0123456789")
+# The letters of EMNIST's balanced classes: those whose lower case looks like the upper one are one.
+BALANCED = (*DIGITS, *"ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt")
+
+
 @dataclass(frozen=True)
 class DataSet:
-    """torchvision's class for a data set, and the sha256 of the raw files where it is known."""
+    """A data set by name.
 
-    torchvision: str
+    Attributes:
+        title: its name in texts.
+        classes: their names, in the order of the labels; empty where the data say them.
+        noun: what one of the classes is.
+        sha256: of the raw files, where it is known.
+        torchvision: the class with its mirrors and checksums, if there is one.
+    """
+
+    title: str
+    classes: tuple[str, ...] = ()
+    noun: str = "class"
     sha256: dict[str, str] | None = None
+    torchvision: str | None = None
 
 
 MNIST_SHA256 = (
@@ -37,11 +56,59 @@ MNIST_SHA256 = (
     "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 )
+GARMENTS = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker")
+KANA = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
 DATA_SETS = {
-    "mnist": DataSet("MNIST", dict(zip(FILES, MNIST_SHA256, strict=True))),
-    "fashion_mnist": DataSet("FashionMNIST"),
-    "kmnist": DataSet("KMNIST"),
+    "mnist": DataSet(
+        "MNIST", DIGITS, "digit", dict(zip(FILES, MNIST_SHA256, strict=True)), "MNIST"
+    ),
+    "fashion_mnist": DataSet(
+        "Fashion-MNIST", (*GARMENTS, "bag", "ankle boot"), "garment", torchvision="FashionMNIST"
+    ),
+    "kmnist": DataSet("KMNIST", KANA, "character", torchvision="KMNIST"),
+    "emnist_balanced": DataSet("EMNIST Balanced", BALANCED, "character", torchvision="EMNIST"),
+    "emnist_letters": DataSet(
+        "EMNIST Letters", tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), "letter", torchvision="EMNIST"
+    ),
+    "qmnist": DataSet("QMNIST", DIGITS, "digit", torchvision="QMNIST"),
+    "usps": DataSet("USPS", DIGITS, "digit", torchvision="USPS"),
+    "folder": DataSet("own images"),
+    "npz": DataSet("own images"),
+    "idx": DataSet("own images"),
 }
+OWN = ("folder", "npz", "idx")  # the user's own images, from data.source
+
+
+@dataclass(frozen=True)
+class About:
+    """What a data set's images are.
+
+    Attributes:
+        title: the data set's name in texts.
+        image: channels, height and width.
+        classes: their names by label; empty where the images have no labels.
+        noun: what one of the classes is, such as digit.
+        ink: whether bright pixels are ink on black paper, drawn as dark ink on white.
+    """
+
+    title: str
+    image: tuple[int, int, int]
+    classes: tuple[str, ...]
+    noun: str
+    ink: bool = True
+
+
+MNIST = About("MNIST", (1, SIDE, SIDE), DIGITS, "digit")
+
+
+def about(manifest: Mapping[str, Any]) -> About:
+    """What the images of a manifest are."""
+    known = DATA_SETS[manifest["data_set"]]
+    shape = manifest["files"][FILES[0]]["shape"]
+    image = (shape[1] if len(shape) == 4 else 1, *shape[-2:])
+    classes = manifest.get("classes", known.classes)
+    ink = manifest["data_set"] not in OWN
+    return About(known.title, image, tuple(classes), known.noun, ink)
 
 
 MAPPED = 2**30  # larger files, in bytes, are mapped into memory; MNIST's largest has 47 million
@@ -103,6 +170,7 @@ def read_manifest(folder: Path, name: str | None = None) -> dict:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         known = DATA_SETS[manifest["data_set"]].sha256
         digests = {file: manifest["files"][file]["sha256"] for file in FILES}
+        about(manifest)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
     except (ValueError, LookupError, TypeError, RecursionError) as error:
@@ -129,8 +197,12 @@ def faults(folder: Path, digests: dict[str, str]) -> list[str]:
     return found
 
 
-def describe(name: str, files: dict[str, bytes]) -> dict:
-    """The manifest of the data set `name` for its raw files by name."""
+def describe(name: str, files: dict[str, bytes], more: Mapping[str, Any] | None = None) -> dict:
+    """The manifest of the data set `name` for its raw files by name.
+
+    Args:
+        more: of the user's own images, `classes` and `source`.
+    """
     entries = {
         file: {
             "sha256": sha256(files[file]),
@@ -139,7 +211,7 @@ def describe(name: str, files: dict[str, bytes]) -> dict:
         }
         for file in FILES
     }
-    return {"data_set": name, "files": entries}
+    return {"data_set": name, "files": entries, **(more or {})}
 
 
 def to_text(manifest: dict) -> bytes:

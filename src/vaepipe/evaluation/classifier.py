@@ -3,6 +3,7 @@
 It is trained on real images alone, and no autoencoder is trained with it.
 """
 
+import json
 import math
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from vaepipe.core.errors import UserError
 from vaepipe.core.files import write_bytes, write_json
 from vaepipe.core.rng import generator
 from vaepipe.data.dataset import Images, grey, test_images, training_images
+from vaepipe.data.manifest import MNIST, About, about, read_manifest
 from vaepipe.evaluation import statistics
 from vaepipe.models import weights
 from vaepipe.params import Classify
@@ -29,21 +31,24 @@ BLOCK = 1000  # images classified together
 class Classifier(nn.Module):
     """Two convolutions and a hidden layer of 64 units, whose outputs are the features."""
 
-    def __init__(self, classes: int = 10):
+    def __init__(self, classes: int = 10, image: tuple[int, int, int] = (1, 28, 28)):
         super().__init__()
-        self.first = nn.Conv2d(1, 16, 5, stride=2, padding=2)
+        self.image = image
+        # Half the height, rounded up by the first layer and down by the pooling.
+        maps = [(side + 1) // 2 // 2 for side in image[1:]]
+        self.first = nn.Conv2d(image[0], 16, 5, stride=2, padding=2)
         self.second = nn.Conv2d(16, 32, 3, padding=1)
-        self.hidden = nn.Linear(32 * 7 * 7, 64)
+        self.hidden = nn.Linear(32 * math.prod(maps), 64)
         self.output = nn.Linear(64, classes)
 
     def features(self, x: Tensor) -> Tensor:
-        """The hidden layer's outputs `[n, 64]` of images `[n, 784]` with values in [0, 1]."""
-        maps = relu(self.first(x.view(-1, 1, 28, 28)))
+        """The hidden layer's outputs `[n, 64]` of images `[n, pixels]` with values in [0, 1]."""
+        maps = relu(self.first(x.view(-1, *self.image)))
         maps = max_pool2d(relu(self.second(maps)), 2)
         return relu(self.hidden(maps.flatten(1)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits `[n, classes]` of images `[n, 784]` with values in [0, 1]."""
+        """Logits `[n, classes]` of images `[n, pixels]` with values in [0, 1]."""
         return self.output(self.features(x))
 
 
@@ -55,7 +60,8 @@ class ImageClassifier(NamedTuple):
     reference: statistics.Moments
 
     def predict(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Features `[n, 64]` and most probable classes `[n]` of images `[n, 784]` in [0, 1]."""
+        """Features `[n, 64]` and most probable classes `[n]` of images `[n, pixels]` in
+        [0, 1]."""
         features = torch.cat([self.model.features(part) for part in images.split(BLOCK)])
         return features, self.model.output(features).argmax(1)
 
@@ -68,13 +74,16 @@ def initialise(model: nn.Module, rng: torch.Generator) -> None:
             nn.init.zeros_(layer.bias)
 
 
-def train(images: Images, settings: Classify, device: torch.device) -> ImageClassifier:
+def train(
+    images: Images, settings: Classify, device: torch.device, data: About = MNIST
+) -> ImageClassifier:
     """Train on grey images by Adam, the rate falling to 0 as half a cosine.
 
     Args:
         images: training images, on the CPU.
+        data: what they are.
     """
-    model = Classifier()
+    model = Classifier(len(data.classes), data.image)
     initialise(model, generator(settings.seed, "initialisation"))
     model.to(device).train()
     images, order = images.to(device), generator(settings.seed, "order")
@@ -116,16 +125,27 @@ def evaluate(
 
 
 def classify(settings: Classify, data: Path, results: Results) -> None:
-    """The job of the classify stage: train, evaluate on the test set, and write both files."""
+    """The job of the classify stage: train, evaluate on the test set, and write both files.
+
+    Images without labels have no classes to tell apart: the files then hold no classifier.
+    """
+    of = about(read_manifest(data))
+    if not of.classes:
+        save(results.classifier, None)
+        write_json(results.classifier_metrics, {})
+        return
     device = prepare(settings.device, settings.threads)
     training, test = training_images(data, validation=0)[0], test_images(data)
-    trained = train(training, settings, device)
+    trained = train(training, settings, device, of)
     save(results.classifier, trained)
     write_json(results.classifier_metrics, evaluate(trained, test, settings.seed, device))
 
 
-def save(path: Path, classifier: ImageClassifier) -> None:
-    """Write weights and reference as safetensors."""
+def save(path: Path, classifier: ImageClassifier | None) -> None:
+    """Write weights and reference as safetensors, or a file that says there is no classifier."""
+    if classifier is None:
+        write_bytes(path, to_bytes({}, {"vaepipe": json.dumps({"classes": 0})}))
+        return
     tensors = {f"model.{name}": value for name, value in classifier.model.state_dict().items()}
     tensors |= {
         f"reference.{name}": value for name, value in classifier.reference._asdict().items()
@@ -134,14 +154,16 @@ def save(path: Path, classifier: ImageClassifier) -> None:
     write_bytes(path, to_bytes(contiguous, {"vaepipe": "{}"}))
 
 
-def load(path: Path, device: torch.device) -> ImageClassifier:
-    """Read what `save` wrote.
+def load(path: Path, device: torch.device, data: About = MNIST) -> ImageClassifier | None:
+    """Read what `save` wrote for these images; None where there is no classifier.
 
     Raises:
         UserError: the file is missing, or not a classifier of this project.
     """
-    tensors = weights.read(path, weights=True)[1]
-    model = Classifier()
+    metadata, tensors = weights.read(path, weights=True)
+    if metadata.get("classes") == 0 and not data.classes:
+        return None
+    model = Classifier(len(data.classes), data.image)
     try:
         reference = statistics.Moments(tensors.pop("reference.mean"), tensors.pop("reference.cov"))
         model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items()})

@@ -13,7 +13,7 @@ from torch import nn
 from vaepipe.core.device import explain_out_of_memory, prepare
 from vaepipe.core.rng import generator, normal
 from vaepipe.data.dataset import Images, as_input, test_images, training_images
-from vaepipe.data.manifest import read_manifest
+from vaepipe.data.manifest import about, read_manifest
 from vaepipe.evaluation import generation, latents, likelihood, statistics
 from vaepipe.evaluation.classifier import ImageClassifier
 from vaepipe.evaluation.classifier import load as load_classifier
@@ -26,7 +26,7 @@ def evaluate(
     model: nn.Module,
     test: Images,
     training: Images,
-    classifier: ImageClassifier,
+    classifier: ImageClassifier | None,
     binarize: str,
     settings: Evaluate,
     run_seed: int,
@@ -37,7 +37,8 @@ def evaluate(
     Args:
         test, training: images on the CPU; the codes of the training images fit the classifiers of
             `latents.code_accuracy`.
-        classifier: of generated images.
+        classifier: of generated images. Without one the images have no labels, and what needs them
+            is not measured.
         binarize: how the model was given its pixels in training. The Bernoulli draws depend on
             `settings.seed` alone, so all runs are measured on the same pixels.
         run_seed: the seed of the run, for `generation.sample_quality`.
@@ -63,6 +64,8 @@ def evaluate(
     # A learned prior is compared where it is N(0, I): after its flow.
     noise = model.prior.to_normal(z)
     metrics |= latents.distance_to_prior(noise, generator(seed, "evaluation prior"))
+    if classifier is None:
+        return metrics
     metrics |= latents.code_accuracy(
         (model.codes(seen, training.labels), training.labels), (codes, test.labels)
     )
@@ -81,7 +84,10 @@ def protocol(
         metadata: what stands beside the run's weights.
         images: how many test images there are.
     """
+    likelihood = metadata["train"].get("likelihood", "bernoulli")
     return {
+        # Named where it is not that of all earlier results.
+        **({"likelihood": likelihood} if likelihood != "bernoulli" else {}),
         "data_set": data["data_set"],
         "split": "test",
         "images": images,
@@ -107,7 +113,7 @@ def evaluate_files(
     """
     manifest = read_manifest(data)
     device = prepare(settings.device, settings.threads)
-    classifier = load_classifier(classifier_file, device)
+    classifier = load_classifier(classifier_file, device, about(manifest))
     test = test_images(data)
     training = training_images(data, validation=0)[0].first(settings.training_images)
     for path in weight_files:

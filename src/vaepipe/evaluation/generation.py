@@ -11,8 +11,8 @@ from vaepipe.evaluation.classifier import ImageClassifier
 def generated(
     model: nn.Module, n: int, rng: torch.Generator, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """n decoded draws from the prior as Bernoulli means `[n, pixels]`, and the digits `[n]` asked
-    for, 0 to 9 in turn, which only a conditional model is given.
+    """n decoded draws from the prior as Bernoulli means `[n, pixels]`, and the labels `[n]` asked
+    for, 0, 1, ... in turn, which only a conditional model is given.
 
     The AE has no prior and is given draws from N(0, I).
 
@@ -21,8 +21,8 @@ def generated(
     """
     a = model.architecture
     z = torch.randn(n, a.latent_dim, generator=rng).to(device)
-    digits = torch.arange(n, device=device) % a.classes
-    return model.decode(model.prior.from_normal(z), digits).sigmoid(), digits
+    labels = torch.arange(n, device=device) % a.classes
+    return model.decode(model.prior.from_normal(z), labels).sigmoid(), labels
 
 
 def sample_quality(
@@ -42,9 +42,9 @@ def sample_quality(
 
     Returns:
         Fréchet distance of their features to those of real training images, and for a conditional
-        model the share of images classified as the digit asked for, in per cent.
+        model the share of images classified as the class asked for, in per cent.
     """
-    images, digits = generated(model, n, generator(seed, f"generation {run_seed}"), device)
+    images, labels = generated(model, n, generator(seed, f"generation {run_seed}"), device)
     features, classes = classifier.predict(images)
     found = statistics.bootstrapped(
         "frechet_distance",
@@ -53,6 +53,6 @@ def sample_quality(
         generator(seed, "bootstrap"),
     )
     if model.conditional:
-        correct = 100 * (classes == digits).to(torch.float64)
+        correct = 100 * (classes == labels).to(torch.float64)
         found |= statistics.mean("conditional_accuracy", correct)
     return found

@@ -36,7 +36,7 @@ def distance_to_prior(z: Tensor, rng: torch.Generator) -> dict[str, float]:
 
 
 def code_accuracy(training: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> dict[str, float]:
-    """Accuracy of simple classifiers of the digits that see the codes alone, in per cent.
+    """Accuracy of simple classifiers of the images that see the codes alone, in per cent.
 
     Args:
         training, test: codes `[n, d]` and labels `[n]`; standardised by the training codes.

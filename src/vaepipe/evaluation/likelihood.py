@@ -108,12 +108,12 @@ def marginal_bound(
 def reconstruction_metrics(model: nn.Module, x: Tensor, labels: Tensor) -> dict[str, Tensor]:
     """Reconstruction errors of one pass through the code, for every model alike.
 
-    The code is the AE's code or the posterior's mean. The cross-entropy is in nats per image, the
-    squared error is summed over the pixels of the image.
+    The code is the AE's code or the posterior's mean. The cross-entropy, -log p(x|z), is in nats
+    per image, the squared error is summed over the pixels of the image.
     """
     logits = model.decode(model.codes(x, labels), labels)
     return {
-        "reconstruction_cross_entropy": -objectives.bernoulli_log_likelihood(logits, x),
+        "reconstruction_cross_entropy": -model.likelihood.log_density(logits, x),
         "reconstruction_squared_error": objectives.squared_error(logits, x),
     }
 

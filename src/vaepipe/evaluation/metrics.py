@@ -7,9 +7,7 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
-# Knowing one of ten equally frequent digits is worth at most this many nats:
-# p(x) >= p(y) p(x|y), so -log p(x) <= -log p(x|y) + ln 10.
-LABEL_NATS = math.log(10)
+CLASSES = 10  # of MNIST
 
 
 @dataclass(frozen=True)
@@ -21,7 +19,7 @@ class Metric:
         digits: digits behind the point that are worth showing.
         given_label: what the label is used for when a conditional model is measured; empty where
             all models are measured alike.
-        label_worth: what the label is worth at most, in the metric's unit.
+        nats_of_label: whether the metric is in nats, of which a label is worth at most so many.
         better_conditional: `better` among conditional models; None where it is the same.
     """
 
@@ -30,14 +28,15 @@ class Metric:
     better: str
     digits: int = 2
     given_label: str = ""
-    label_worth: float = math.inf
+    nats_of_label: bool = False
     better_conditional: str | None = None
 
 
 NATS, PERCENT = "nats per image", "% of test images"
 BOUND = {
-    "given_label": "bounds on −log p(x|y), where the label y is worth at most ln 10 = 2.30 nats",
-    "label_worth": LABEL_NATS,
+    "given_label": "bounds on −log p(x|y), where the label y is worth at most ln(number of classes)"
+    " nats",
+    "nats_of_label": True,
 }
 TERM = {"given_label": "terms of the bound on −log p(x|y)"}
 DECODER = {"given_label": "the decoder is given the label of the image it reconstructs"}
@@ -52,7 +51,9 @@ METRICS = {
     "neg_elbo": Metric("-ELBO = rate + distortion", NATS, "lower", **BOUND),
     "nll": Metric("NLL, importance-weighted bound", NATS, "lower", **BOUND),
     "nll_marginal": Metric("NLL without the label", NATS, "lower"),
-    "bits_per_dim": Metric("Bits per dimension, without the label", "bits per pixel", "lower", 4),
+    "bits_per_dim": Metric(
+        "Bits per dimension, without the label", "bits per value of a pixel", "lower", 4
+    ),
     "rate": Metric("Rate, KL(q(z|x) || p(z))", NATS, "", **TERM),
     "distortion": Metric("Distortion, -E log p(x|z)", NATS, "", **TERM),
     "reconstruction_cross_entropy": Metric(
@@ -77,7 +78,7 @@ METRICS = {
         **SAMPLES,
     ),
     "conditional_accuracy": Metric(
-        "Conditional accuracy: generated digit is the one asked for",
+        "Conditional accuracy: generated class is the one asked for",
         "% of generated images",
         "higher",
     ),
@@ -114,10 +115,18 @@ def is_given_label(name: str, model: str, conditional: Collection[str]) -> bool:
     return model in conditional and bool(METRICS[name].given_label)
 
 
+def label_worth(name: str, classes: int) -> float:
+    """What knowing one of so many equally frequent classes is worth at most, in the metric's unit.
+
+    p(x) >= p(y) p(x|y), so -log p(x) <= -log p(x|y) + ln(classes).
+    """
+    return math.log(classes) if METRICS[name].nats_of_label else math.inf
+
+
 def comparable(name: str, models: Collection[str], conditional: Collection[str]) -> bool:
     """Whether these models are measured alike: all, or none, of them are given the label.
 
     Also where only some are, if it is known what the label is worth at most.
     """
     given = {is_given_label(name, model, conditional) for model in models}
-    return len(given) < 2 or math.isfinite(METRICS[name].label_worth)
+    return len(given) < 2 or METRICS[name].nats_of_label

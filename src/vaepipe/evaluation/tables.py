@@ -9,11 +9,13 @@ from scipy import stats
 
 from vaepipe.core.errors import UserError
 from vaepipe.evaluation.metrics import (
+    CLASSES,
     HEADLINE,
     METRICS,
     comparable,
     direction,
     is_given_label,
+    label_worth,
 )
 from vaepipe.results import Run
 
@@ -96,7 +98,9 @@ def differences_table(metrics: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def better_model(difference: Any, conditional: Collection[str] = ()) -> str | None:
+def better_model(
+    difference: Any, conditional: Collection[str] = (), classes: int = CLASSES
+) -> str | None:
     """The better model of a row of `differences_table`, or None.
 
     None where the interval holds zero, where there is none (one seed), where neither lower nor
@@ -105,6 +109,7 @@ def better_model(difference: Any, conditional: Collection[str] = ()) -> str | No
 
     Args:
         conditional: names of the models that are given the label.
+        classes: how many there are.
     """
     name, models = difference.metric, (difference.model_a, difference.model_b)
     if not comparable(name, models, conditional):
@@ -116,7 +121,7 @@ def better_model(difference: Any, conditional: Collection[str] = ()) -> str | No
     winner, loser = (above, below) if better == "higher" else (below, above)
     given = [is_given_label(name, model, conditional) for model in (winner, loser)]
     lead = min(abs(difference.low), abs(difference.high))
-    return None if given == [True, False] and lead <= METRICS[name].label_worth else winner
+    return None if given == [True, False] and lead <= label_worth(name, classes) else winner
 
 
 def _measured(metrics: pd.DataFrame) -> list[str]:

@@ -7,13 +7,15 @@ from typing import Any
 import pandas as pd
 from scipy import stats
 
-from vaepipe.evaluation.metrics import METRICS, comparable, direction, is_given_label
+from vaepipe.evaluation.metrics import CLASSES, comparable, direction, is_given_label, label_worth
 from vaepipe.evaluation.tables import better_model
 
 ALPHA = 0.05  # chance of one or more wrong verdicts among all comparisons
 
 
-def with_verdicts(differences: pd.DataFrame, conditional: Collection[str]) -> pd.DataFrame:
+def with_verdicts(
+    differences: pd.DataFrame, conditional: Collection[str], classes: int = CLASSES
+) -> pd.DataFrame:
     """The differences with `p`, `p_holm` and `better`.
 
     `p` is that of the paired two-sided t-test over the seeds, `p_holm` the same adjusted for all
@@ -24,11 +26,12 @@ def with_verdicts(differences: pd.DataFrame, conditional: Collection[str]) -> pd
     Args:
         differences: as `tables.differences_table` returns it.
         conditional: names of the models that are given the label.
+        classes: how many there are.
     """
-    p = pd.Series([_p(row, conditional) for row in differences.itertuples()], dtype=float)
+    p = pd.Series([_p(row, conditional, classes) for row in differences.itertuples()], dtype=float)
     adjusted = holm(p)
     better = [
-        better_model(row, conditional) if corrected < ALPHA else None
+        better_model(row, conditional, classes) if corrected < ALPHA else None
         for row, corrected in zip(differences.itertuples(), adjusted, strict=True)
     ]
     table = differences.assign(p=p.to_numpy(), p_holm=adjusted.to_numpy())
@@ -42,7 +45,7 @@ def holm(p: pd.Series) -> pd.Series:
     return (ranked * list(factors)).cummax().clip(upper=1).reindex(p.index)
 
 
-def _p(row: Any, conditional: Collection[str]) -> float:
+def _p(row: Any, conditional: Collection[str], classes: int) -> float:
     """p-value of a difference; of the lead over what the label is worth, where that counts."""
     models = row.model_a, row.model_b
     better = direction(row.metric, all(model in conditional for model in models))
@@ -50,7 +53,7 @@ def _p(row: Any, conditional: Collection[str]) -> float:
         return math.nan
     leader, other = models if (row.mean > 0) == (better == "higher") else models[::-1]
     helped = [is_given_label(row.metric, model, conditional) for model in (leader, other)]
-    worth = METRICS[row.metric].label_worth if helped == [True, False] else 0.0
+    worth = label_worth(row.metric, classes) if helped == [True, False] else 0.0
     lead = abs(row.mean) - worth
     if lead <= 0:
         return 1.0

@@ -7,10 +7,12 @@ from vaepipe.core.rng import generator
 from vaepipe.figures.inputs import Inputs
 from vaepipe.results import Run
 
+PAIRS = ((2, 7), (0, 4))  # classes between which codes are interpolated, where there are so many
+
 
 @torch.no_grad()
 def reconstructed(inputs: Inputs, run: Run, index: Tensor) -> Tensor:
-    """Test images `[n, 784]` through the run's code (the posterior's mean) and back."""
+    """Test images `[n, pixels]` through the run's code (the posterior's mean) and back."""
     model, binarize = inputs.trained(run)
     x, labels = inputs.pixels(index, binarize), inputs.test.labels[index]
     return model.decode(model.codes(x, labels), labels).sigmoid()
@@ -18,12 +20,21 @@ def reconstructed(inputs: Inputs, run: Run, index: Tensor) -> Tensor:
 
 @torch.no_grad()
 def from_prior(inputs: Inputs, run: Run, rows: int, columns: int) -> Tensor:
-    """Decoded draws from the prior, `[rows * columns, 784]`: of the same noise for all models.
+    """Decoded draws from the prior, `[rows * columns, pixels]`: of the same noise for all models.
 
-    A conditional model is asked for digit k in column k.
+    A conditional model is asked for class k in column k.
     """
     model, _ = inputs.trained(run)
     n = rows * columns
     z = torch.randn(n, run.latent_dim, generator=generator(0, f"samples {run.latent_dim}"))
-    digits = torch.arange(n) % columns % model.architecture.classes
-    return model.decode(model.prior.from_normal(z), digits).sigmoid()
+    labels = torch.arange(n) % columns % max(1, model.architecture.classes)
+    return model.decode(model.prior.from_normal(z), labels).sigmoid()
+
+
+def pairs(inputs: Inputs) -> list[tuple[int, int]]:
+    """The test images between whose codes are interpolated: the first ones of two classes each."""
+    shown = inputs.shown_classes()
+    if not shown:
+        return [(0, -1), (1, -2)]
+    places = PAIRS if len(shown) > 7 else ((0, 1), (1, 2)) if len(shown) > 2 else ((0, -1),)
+    return [tuple(int(inputs.of_class(shown[k])[0]) for k in pair) for pair in places]

@@ -1,4 +1,4 @@
-"""Figures of images: reconstructions, samples, interpolations, manifold, digit grid."""
+"""Figures of images: reconstructions, samples, interpolations, manifold, grid of classes."""
 
 import torch
 from matplotlib.figure import Figure
@@ -6,7 +6,7 @@ from torch import Tensor
 
 from vaepipe.core.rng import generator
 from vaepipe.figures.codes import shown_runs
-from vaepipe.figures.decoded import from_prior, reconstructed
+from vaepipe.figures.decoded import from_prior, pairs, reconstructed
 from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.style import (
     WIDTH,
@@ -19,9 +19,9 @@ from vaepipe.figures.style import (
 from vaepipe.results import Run
 
 SAMPLE_ROWS = 5
-PAIRS = ((2, 7), (0, 4))  # digits between which codes are interpolated
 SIDE = 11  # images along each side of the manifold
-GIVEN = 3  # the digit that a conditional model is given in the manifold
+GRID_ROWS = 20  # classes in the grid of classes, at most
+GIVEN = 3  # the class that a conditional model is given in the manifold
 
 
 def _originals(inputs: Inputs, index: Tensor) -> dict[str, Tensor]:
@@ -36,7 +36,7 @@ def reconstructions(inputs: Inputs) -> Figure:
     index = inputs.examples()
     rows = _originals(inputs, index)
     rows |= {label(run): reconstructed(inputs, run, index) for run in inputs.first_runs}
-    return image_rows(rows)
+    return image_rows(rows, data=inputs.data)
 
 
 def samples(inputs: Inputs) -> Figure:
@@ -46,37 +46,38 @@ def samples(inputs: Inputs) -> Figure:
     """
     models, dims = inputs.matrix.models, sorted(inputs.matrix.latent_dims)
     columns = inputs.settings.images
-    height = WIDTH / max(2, len(models)) * SAMPLE_ROWS / columns + 0.28
+    height = WIDTH / max(2, len(models)) * SAMPLE_ROWS / columns * tall(inputs) + 0.28
     figure, axes = panels(len(dims), len(models), height)
     for axis, run in zip(axes.flat, inputs.first_runs, strict=True):
-        show(axis, from_prior(inputs, run, SAMPLE_ROWS, columns), columns)
+        show(axis, from_prior(inputs, run, SAMPLE_ROWS, columns), columns, data=inputs.data)
         axis.set_title(label(run))
     return figure
 
 
 @torch.no_grad()
-def _between(inputs: Inputs, run: Run, first: int, last: int, steps: int) -> Tensor:
-    """Images on the straight line between the codes of two test images, `[steps, 784]`.
+def _between(inputs: Inputs, run: Run, index: Tensor, steps: int) -> Tensor:
+    """Images on the straight line between the codes of two test images, `[steps, pixels]`.
 
-    A conditional model is given the first digit up to the middle, the last one after it.
+    A conditional model is given the first one's class up to the middle, the other's after it.
     """
     model, binarize = inputs.trained(run)
-    index = torch.stack([inputs.of_digit(digit)[0] for digit in (first, last)])
+    first, last = inputs.test.labels[index]
     start, end = model.codes(inputs.pixels(index, binarize), inputs.test.labels[index])
     share = torch.linspace(0, 1, steps)
-    digits = torch.where(share < 0.5, first, last)
-    return model.decode(torch.lerp(start, end, share[:, None]), digits).sigmoid()
+    labels = torch.where(share < 0.5, first, last)
+    return model.decode(torch.lerp(start, end, share[:, None]), labels).sigmoid()
 
 
 def interpolations(inputs: Inputs) -> Figure:
-    """From one digit to another along a straight line in the latent space."""
-    steps = inputs.settings.images
+    """From one image to another along a straight line in the latent space."""
+    steps, ends = inputs.settings.images, [torch.tensor(pair) for pair in pairs(inputs)]
     return image_rows(
         {
-            label(run): torch.cat([_between(inputs, run, *pair, steps) for pair in PAIRS])
+            label(run): torch.cat([_between(inputs, run, index, steps) for index in ends])
             for run in inputs.first_runs
         },
-        blocks=len(PAIRS),
+        blocks=len(ends),
+        data=inputs.data,
     )
 
 
@@ -90,7 +91,7 @@ def _quantiles(codes: Tensor, variational: bool) -> Tensor:
 
 @torch.no_grad()
 def _plane(inputs: Inputs, run: Run) -> Tensor:
-    """Decoded images `[SIDE * SIDE, 784]` over the two latents that vary most.
+    """Decoded images `[SIDE * SIDE, pixels]` over the two latents that vary most.
 
     The others stay at the prior's mean, or at the median code where there is no prior. A learned
     prior is cut where it is N(0, I).
@@ -105,46 +106,63 @@ def _plane(inputs: Inputs, run: Run) -> Tensor:
     cuts = _quantiles(codes[:, widest], model.variational)
     z[:, :, widest[0]] = cuts[0]
     z[:, :, widest[-1]] = cuts[-1][:, None]
-    digits = torch.full((SIDE * SIDE,), GIVEN)
-    return model.decode(model.prior.from_normal(z.flatten(0, 1)), digits).sigmoid()
+    labels = torch.full((SIDE * SIDE,), given(inputs))
+    return model.decode(model.prior.from_normal(z.flatten(0, 1)), labels).sigmoid()
+
+
+def given(inputs: Inputs) -> int:
+    """The label that a conditional model is given in the manifold."""
+    return min(GIVEN, max(0, len(inputs.data.classes) - 1))
+
+
+def tall(inputs: Inputs) -> float:
+    """Height of an image over its width."""
+    return inputs.data.image[1] / inputs.data.image[2]
 
 
 def manifold(inputs: Inputs) -> Figure:
     """Decoded images over a plane through the latent space."""
     runs = shown_runs(inputs)
-    figure, axes = panels(1, len(runs), WIDTH / max(2, len(runs)) + 0.28)
+    figure, axes = panels(1, len(runs), WIDTH / max(2, len(runs)) * tall(inputs) + 0.28)
     for axis, run in zip(axes[0], runs, strict=True):
-        show(axis, _plane(inputs, run), SIDE, gap=0)
-        asked = f", digit {GIVEN}" if inputs.trained(run)[0].conditional else ""
+        show(axis, _plane(inputs, run), SIDE, gap=0, data=inputs.data)
+        asked = ""
+        if inputs.trained(run)[0].conditional:
+            asked = f", {inputs.data.noun} {inputs.data.classes[given(inputs)]}"
         axis.set_title(label(run) + asked)
     return figure
 
 
 @torch.no_grad()
-def _digits_by_style(inputs: Inputs, run: Run, styles: int) -> Tensor:
-    """Every digit in the same styles, `[10 * styles, 784]`: digits in rows, z in columns."""
+def _classes_by_style(inputs: Inputs, run: Run, classes: int, styles: int) -> Tensor:
+    """Each class in the same styles, `[classes * styles, pixels]`: a row for each class."""
     model, _ = inputs.trained(run)
     z = torch.randn(styles, run.latent_dim, generator=generator(0, f"styles {run.latent_dim}"))
-    classes = model.architecture.classes
-    digits = torch.arange(classes).repeat_interleave(styles)
+    labels = torch.arange(classes).repeat_interleave(styles)
     z = model.prior.from_normal(z)
-    return model.decode(z.repeat(classes, 1), digits).sigmoid()
+    return model.decode(z.repeat(classes, 1), labels).sigmoid()
 
 
 def digit_grid(inputs: Inputs) -> Figure:
-    """Each digit in each style, decoded by a conditional model."""
+    """Each class in each style, decoded by a conditional model."""
     runs = [run for run in inputs.first_runs if inputs.trained(run)[0].conditional]
     if not runs:
         return empty("No conditional model is among the runs.")
-    styles = inputs.settings.images
+    styles, names = inputs.settings.images, inputs.data.classes[:GRID_ROWS]
+    classes = len(names)
     columns = min(3, len(runs))
-    height = WIDTH / max(2, columns) * 10 / styles + 0.28
+    height = WIDTH / max(2, columns) * classes / styles * tall(inputs) + 0.28
     figure, axes = panels(-(-len(runs) // columns), columns, height)
     for axis in axes.flat[len(runs) :]:
         axis.set_axis_off()
     for axis, run in zip(axes.flat, runs, strict=False):
-        show(axis, _digits_by_style(inputs, run, styles), styles)
+        show(axis, _classes_by_style(inputs, run, classes, styles), styles, data=inputs.data)
         axis.set_title(label(run))
+        if max(map(len, names)) > 1:
+            side = inputs.data.image[1]
+            places = [row * (side + 1) + side / 2 for row in range(classes)]
+            axis.set_yticks(places, names, fontsize=6.5)
+            axis.tick_params(length=0)
     return figure
 
 
@@ -155,6 +173,6 @@ def one_run(inputs: Inputs, run: Run) -> Figure:
         "reconstruction": reconstructed(inputs, run, index),
         "from the prior": from_prior(inputs, run, 1, len(index)),
     }
-    figure = image_rows(rows)
+    figure = image_rows(rows, data=inputs.data)
     figure.suptitle(f"{label(run)}, seed {run.seed}")
     return figure

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from vaepipe.core.files import read_table
 from vaepipe.core.rng import generator
 from vaepipe.data.dataset import Images, as_input, test_images
+from vaepipe.data.manifest import About, about, read_manifest
 from vaepipe.models import weights
 from vaepipe.params import Figures, Matrix
 from vaepipe.results import Results, Run, pictured_cells, pictured_runs, runs_of
@@ -22,6 +23,7 @@ class Inputs:
     Attributes:
         matrix: the cells that are shown.
         pictured: the runs that have a figure of their own.
+        data: what the images are.
         test: test images as in the files.
         seen: the same as input of the models, by `train.binarize`: one draw for all figures.
         histories: a row per epoch, by run.
@@ -31,6 +33,7 @@ class Inputs:
     matrix: Matrix
     settings: Figures
     results: Results
+    data: About
     test: Images
     seen: dict[str, Tensor]
     histories: dict[Run, pd.DataFrame]
@@ -53,18 +56,23 @@ class Inputs:
         return model, metadata["train"]["binarize"]
 
     def pixels(self, index: Tensor, binarize: str) -> Tensor:
-        """Input of some test images, `[n, 784]`."""
+        """Input of some test images, `[n, pixels]`."""
         return self.seen[binarize][index]
 
-    def of_digit(self, digit: int) -> Tensor:
+    def of_class(self, label: int) -> Tensor:
         """Indices of the test images with that label, in the order of the file."""
-        return torch.nonzero(self.test.labels == digit)[:, 0]
+        return torch.nonzero(self.test.labels == label)[:, 0]
 
     def examples(self) -> Tensor:
-        """Indices of the test images shown: the first of each digit, then the second, ..."""
-        places = [self.of_digit(digit) for digit in range(10)]
-        turns = min(len(p) for p in places)
-        return torch.stack([p[:turns] for p in places], 1).flatten()[: self.settings.images]
+        """Indices of the test images shown: the first of each class, then the second, ..."""
+        n = self.settings.images
+        places = [self.of_class(label)[:n] for label in range(max(1, len(self.data.classes)))]
+        turns = [(turn, label) for label, p in enumerate(places) for turn in range(len(p))]
+        return torch.stack([places[label][turn] for turn, label in sorted(turns)[:n]])
+
+    def shown_classes(self) -> list[int]:
+        """The labels that test images have, in order; none where the images have no labels."""
+        return self.test.labels.unique().tolist() if self.data.classes else []
 
 
 def read(matrix: Matrix, settings: Figures, data: Path, results: Results) -> Inputs:
@@ -80,6 +88,7 @@ def read(matrix: Matrix, settings: Figures, data: Path, results: Results) -> Inp
         matrix,
         settings,
         results,
+        about(read_manifest(data)),
         test,
         {way: as_input(test.pixels, way, generator(0, "figures")) for way in ways},
         {run: read_table(results.history(run)) for run in runs_of(matrix)},

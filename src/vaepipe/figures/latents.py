@@ -1,6 +1,6 @@
-"""The codes of test images in three dimensions, as digits and as points."""
+"""The codes of test images in three dimensions, as names of classes and as points."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -8,18 +8,29 @@ from matplotlib.colors import Colormap, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from vaepipe.figures import DIGIT_COLOURS
+from vaepipe.figures import class_colours
 from vaepipe.figures.codes import axis_name, codes_3d, shown_runs
 from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.style import WIDTH, label
 
-RAINBOW = plt.get_cmap("rainbow", 10)
-DISTINCT = ListedColormap(DIGIT_COLOURS)
+MOST_NAMES = 30  # classes named in a legend
+SHORT = 3  # letters of a class's name that are drawn at a code
 
-Draw = Callable[[plt.Axes, np.ndarray, np.ndarray, Colormap], None]
+Draw = Callable[[plt.Axes, np.ndarray, np.ndarray, Colormap, Sequence[str]], None]
 
 
-def _panels(inputs: Inputs, n: int, draw: Draw, colours: Colormap) -> Figure:
+def _rainbow(classes: int) -> Colormap:
+    return plt.get_cmap("rainbow", max(1, classes))
+
+
+def _distinct(classes: int) -> Colormap:
+    """Colours that colour-blind readers can tell apart, for up to ten classes."""
+    return ListedColormap(class_colours(classes))
+
+
+def _panels(inputs: Inputs, n: int, draw: Draw, palette: Callable[[int], Colormap]) -> Figure:
+    names = inputs.data.classes or ("",)
+    colours = palette(len(names))
     runs = shown_runs(inputs)
     side = min(4.6, WIDTH / len(runs))
     figure = plt.figure(figsize=(WIDTH, side + 0.45))
@@ -28,7 +39,7 @@ def _panels(inputs: Inputs, n: int, draw: Draw, colours: Colormap) -> Figure:
         left, width = margin + place * side / WIDTH, side / WIDTH
         axis = figure.add_axes((left, 0.09, width * 0.94, side / (side + 0.45)), projection="3d")
         codes, labels = (t.numpy() for t in codes_3d(inputs, run, n))
-        draw(axis, codes, labels, colours)
+        draw(axis, codes, labels, colours, names)
         # Without the outliers, which would squeeze all other codes.
         low, high = np.quantile(codes, [0.002, 0.998], axis=0)
         high = np.maximum(high, low + 1e-3)
@@ -41,33 +52,59 @@ def _panels(inputs: Inputs, n: int, draw: Draw, colours: Colormap) -> Figure:
             axis.set(**{f"{name}label": text})
             getattr(axis, f"{name}axis").labelpad = -4
         axis.set_title(label(run), y=0.97)
-    dots = [Line2D([], [], marker="o", ls="", color=colours(d), label=str(d)) for d in range(10)]
-    figure.legend(handles=dots, ncols=10, loc="lower center", handletextpad=0.1, columnspacing=1.2)
+    if 1 < len(names) <= MOST_NAMES:
+        dots = [
+            Line2D([], [], marker="o", ls="", color=colours(k), label=name)
+            for k, name in enumerate(names)
+        ]
+        ncols = 10 if max(map(len, names)) < 3 else 5
+        style = {"handletextpad": 0.1, "columnspacing": 1.2}
+        figure.legend(handles=dots, ncols=ncols, loc="lower center", **style)
     return figure
 
 
-def _digits(axis: plt.Axes, codes: np.ndarray, labels: np.ndarray, colours: Colormap) -> None:
-    for (x, y, z), digit in zip(codes, labels, strict=True):
-        axis.text(x, y, z, str(digit), color=colours(digit), fontsize=7, clip_on=True)
+def _names(
+    axis: plt.Axes,
+    codes: np.ndarray,
+    labels: np.ndarray,
+    colours: Colormap,
+    names: Sequence[str],
+) -> None:
+    for (x, y, z), k in zip(codes, labels, strict=True):
+        axis.text(x, y, z, names[k][:SHORT] or "x", color=colours(k), fontsize=7, clip_on=True)
 
 
-def _points(axis: plt.Axes, codes: np.ndarray, labels: np.ndarray, colours: Colormap) -> None:
+def _points(
+    axis: plt.Axes,
+    codes: np.ndarray,
+    labels: np.ndarray,
+    colours: Colormap,
+    names: Sequence[str],
+) -> None:
     # As pixels also in vector files: thirty thousand shapes would weigh megabytes.
     axis.scatter(
-        *codes.T, c=labels, cmap=colours, vmin=-0.5, vmax=9.5, s=2, alpha=0.7, lw=0, rasterized=True
+        *codes.T,
+        c=labels,
+        cmap=colours,
+        vmin=-0.5,
+        vmax=len(names) - 0.5,
+        s=2,
+        alpha=0.7,
+        lw=0,
+        rasterized=True,
     )
 
 
 def latents_rainbow(inputs: Inputs) -> Figure:
-    """Each code drawn as its digit, in rainbow colours."""
-    return _panels(inputs, inputs.settings.digits, _digits, RAINBOW)
+    """Each code drawn as the name of its class, in rainbow colours."""
+    return _panels(inputs, inputs.settings.digits, _names, _rainbow)
 
 
 def latents_digits(inputs: Inputs) -> Figure:
     """The same in colours that colour-blind readers can tell apart."""
-    return _panels(inputs, inputs.settings.digits, _digits, DISTINCT)
+    return _panels(inputs, inputs.settings.digits, _names, _distinct)
 
 
 def latents_points(inputs: Inputs) -> Figure:
-    """Each code drawn as a point, coloured by digit."""
-    return _panels(inputs, inputs.settings.points, _points, DISTINCT)
+    """Each code drawn as a point, coloured by class."""
+    return _panels(inputs, inputs.settings.points, _points, _distinct)

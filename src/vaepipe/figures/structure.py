@@ -65,13 +65,13 @@ def _chain(axis: Axes, places: list[float], texts: list[str]) -> None:
 
 def _feature_maps(a: Architecture) -> Iterator[tuple[int, str]]:
     """Size and name of what each convolution gives."""
-    side = round(a.pixels**0.5)
+    _, height, width = a.image
     for channels in a.channels:
-        side //= 2
-        yield channels * side**2, f"{channels} maps"
+        height, width = height // 2, width // 2
+        yield channels * height * width, f"{channels} maps"
 
 
-def _diagram(axis: Axes, model: nn.Module, dims: str, shade: str) -> None:
+def _diagram(axis: Axes, model: nn.Module, dims: str, shade: str, noun: str) -> None:
     a: Architecture = model.architecture
     maps = list(_feature_maps(a)) if a.network == "conv" else []
     hidden = [*maps, *((size, "hidden") for size in a.hidden)]
@@ -101,7 +101,7 @@ def _diagram(axis: Axes, model: nn.Module, dims: str, shade: str) -> None:
     _layer(axis, places[latent], 0, a.latent_dim, name, shade + "80", dims)
     if model.conditional:
         for x in (places[0], places[latent]):
-            _layer(axis, x, -1.72, a.classes, "digit y", LABEL, f"{a.classes}, one-hot")
+            _layer(axis, x, -1.72, a.classes, f"{noun} y", LABEL, f"{a.classes}, one-hot")
             _arrow(axis, (x + 0.16, -1.6), (x + STEP - 0.18, -0.5), bend=0.15)
     lowest = -2.75 if model.conditional else -1.4
     axis.set(xlim=(-0.7, places[-1] + 0.7), ylim=(lowest, 1.3))
@@ -116,6 +116,6 @@ def structure(inputs: Inputs) -> Figure:
     figure, axes = panels(len(names), 1, 1.6, gridspec_kw={"height_ratios": heights})
     for axis, name in zip(axes[:, 0], names, strict=True):
         axis.set_axis_off()
-        _diagram(axis, models[name], dims, colour(name, names))
+        _diagram(axis, models[name], dims, colour(name, names), inputs.data.noun)
         axis.set_title(title(name), loc="left")
     return figure

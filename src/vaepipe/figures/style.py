@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from vaepipe.data.manifest import MNIST, About
 from vaepipe.models.names import title
 from vaepipe.results import Run
 
 WIDTH = 7.2  # inches: the text width of a printed page, so that fonts keep their size
 GUTTER = 0.2  # inches between panels, so that grids of images are seen as two
-SIDE = 28  # pixels of an image's side
 MARKERS = "osD^vP*X"
 
 plt.rcParams.update(
@@ -44,7 +44,7 @@ plt.rcParams.update(
         "lines.linewidth": 1.4,
         "legend.frameon": False,
         "legend.fontsize": 8.5,
-        # Vector files keep the 28 x 28 pixels as they are, and the same ids every time.
+        # Vector files keep the pixels of images as they are, and the same ids every time.
         "image.interpolation": "none",
         "svg.hashsalt": "vaepipe",
     }
@@ -56,29 +56,33 @@ def label(run: Run) -> str:
     return f"{title(run.model)}, {run.latent_dim} latent{'s' * (run.latent_dim > 1)}"
 
 
-def mosaic(images: Tensor, columns: int, gap: int = 1) -> Tensor:
+def mosaic(images: Tensor, columns: int, gap: int = 1, data: About = MNIST) -> Tensor:
     """Small images side by side in a big one, row by row.
 
     Args:
-        images: `[n, 784]`, values in [0, 1].
+        images: `[n, pixels]`, values in [0, 1].
         columns: images in a row; the last row is padded with white.
         gap: white pixels between two images.
+        data: what the images are.
 
     Returns:
-        `[rows * (28 + gap) - gap, columns * (28 + gap) - gap]`.
+        `[rows * (height + gap) - gap, columns * (width + gap) - gap]`, of colour `[..., 3]`.
     """
     rows = -(-len(images) // columns)
-    step = SIDE + gap
-    canvas = torch.zeros(rows * step - gap, columns * step - gap)
+    channels, height, width = data.image
+    down, right = height + gap, width + gap
+    paper = 0.0 if data.ink else 1.0
+    canvas = torch.full((rows * down - gap, columns * right - gap, channels), paper)
     for place, image in enumerate(images):
-        top, left = place // columns * step, place % columns * step
-        canvas[top : top + SIDE, left : left + SIDE] = image.view(SIDE, SIDE)
-    return canvas
+        top, left = place // columns * down, place % columns * right
+        canvas[top : top + height, left : left + width] = image.view(data.image).permute(1, 2, 0)
+    return canvas[:, :, 0] if channels == 1 else canvas
 
 
-def show(axis: Axes, images: Tensor, columns: int, gap: int = 1) -> None:
-    """Draw images `[n, 784]` as dark ink on white paper."""
-    axis.imshow(mosaic(images, columns, gap).numpy(), cmap="gray_r", vmin=0, vmax=1)
+def show(axis: Axes, images: Tensor, columns: int, gap: int = 1, data: About = MNIST) -> None:
+    """Draw images `[n, pixels]`: ink as dark on white paper, all others as they are."""
+    canvas = mosaic(images, columns, gap, data).numpy()
+    axis.imshow(canvas, cmap="gray_r" if data.ink else "gray", vmin=0, vmax=1)
     axis.set(xticks=[], yticks=[])
     axis.spines[:].set_visible(False)
     axis.grid(False)
@@ -91,20 +95,21 @@ def empty(text: str) -> Figure:
     return figure
 
 
-def image_rows(rows: dict[str, Tensor], blocks: int = 1) -> Figure:
+def image_rows(rows: dict[str, Tensor], blocks: int = 1, data: About = MNIST) -> Figure:
     """A figure of small images: a labelled row each, all rows of one length.
 
     Args:
-        rows: label of a row: its images `[n, 784]`, values in [0, 1].
+        rows: label of a row: its images `[n, pixels]`, values in [0, 1].
         blocks: groups of equal size that each row consists of, with space between them.
+        data: what the images are.
     """
     n = max(len(images) for images in rows.values()) // blocks
     names = 1.15  # inches for the labels
     side = (WIDTH - names - 0.12 * blocks) / (n * blocks)
-    figure, axes = panels(len(rows), blocks, side * 1.06)
+    figure, axes = panels(len(rows), blocks, side * 1.06 * data.image[1] / data.image[2])
     for line, (name, images) in zip(axes, rows.items(), strict=True):
         for axis, block in zip(line, images.split(n), strict=True):
-            show(axis, block, n)
+            show(axis, block, n, data=data)
         line[0].set_ylabel(name, rotation=0, ha="right", va="center")
     figure.get_layout_engine().set(h_pad=0.01, hspace=0, w_pad=0.04, wspace=0)
     return figure

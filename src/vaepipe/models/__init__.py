@@ -6,6 +6,7 @@ an ELBO), and offers
 
 - `codes(x, labels)`: one point in the latent space per image, `[n, latent_dim]`,
 - `decode(z, labels)`: logits of the pixels, `[n, pixels]`,
+- `likelihood`: p(x|z) by those logits, see `vaepipe.models.likelihood`,
 - `prior`: p(z), see `vaepipe.models.prior`; an AE's samples are made from N(0, I),
 - `terms(x, labels, noise)`: what is minimised, by name, `[n]` or by latent `[n, latent_dim]`, in
   nats per image; their sum is the loss. The noise, N(0, 1) of `[n, samples, latent_dim]`, is drawn
@@ -21,14 +22,14 @@ its own there.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from vaepipe.models.architecture import ACTIVATIONS, NETWORKS, PRIORS, Architecture
+from vaepipe.models.architecture import ACTIVATIONS, LIKELIHOODS, NETWORKS, PRIORS, Architecture
 from vaepipe.models.names import MODELS
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-__all__ = ["ACTIVATIONS", "MODELS", "NETWORKS", "PRIORS", "Architecture", "build"]
+__all__ = ["ACTIVATIONS", "LIKELIHOODS", "MODELS", "NETWORKS", "PRIORS", "Architecture", "build"]
 
 
 def build(architecture: Architecture, generator: "torch.Generator") -> "nn.Module":

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from vaepipe.models.architecture import Architecture
+from vaepipe.models.likelihood import build_likelihood
 from vaepipe.models.networks import decoder, encoder
-from vaepipe.models.objectives import bernoulli_log_likelihood
 from vaepipe.models.prior import NormalPrior
 
 
@@ -24,6 +24,7 @@ class AE(nn.Module):
         a = self.architecture = architecture
         self.encoder = encoder(a, 0, a.latent_dim, generator)
         self.decoder = decoder(a, 0, generator)
+        self.likelihood = build_likelihood(a)
         self.prior = NormalPrior()  # an AE has none: its samples are made from the plain VAE's
 
     def codes(self, x: Tensor, labels: Tensor) -> Tensor:
@@ -37,4 +38,4 @@ class AE(nn.Module):
     def terms(self, x: Tensor, labels: Tensor, noise: Tensor) -> dict[str, Tensor]:
         """Distortion `[n]` in nats per image; the noise is ignored."""
         logits = self.decode(self.codes(x, labels), labels)
-        return {"distortion": -bernoulli_log_likelihood(logits, x)}
+        return {"distortion": -self.likelihood.log_density(logits, x)}

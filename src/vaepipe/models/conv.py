@@ -1,15 +1,17 @@
-"""Convolutional encoder and decoder for images of 28 x 28 pixels.
+"""Convolutional encoder and decoder.
 
 Each layer is a 4 x 4 convolution with stride 2, as in DCGAN (Radford, Metz and Chintala 2016, arXiv
 1511.06434), so that two of them take 28 x 28 pixels to 7 x 7; then the dense layers of an MLP. The
 decoder mirrors the encoder.
 """
 
+import math
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
+from vaepipe.core.errors import UserError
 from vaepipe.models.architecture import ACTIVATIONS, Architecture
 from vaepipe.models.layers import (
     UninitializedConv2d,
@@ -18,12 +20,28 @@ from vaepipe.models.layers import (
     mlp,
 )
 
-SIDE = 28
 KERNEL = {"kernel_size": 4, "stride": 2, "padding": 1}
 
 
+def smallest_maps(a: Architecture) -> tuple[int, int]:
+    """Height and width of the maps of the last convolution.
+
+    Raises:
+        UserError: the image can't be halved so often.
+    """
+    parts = 2 ** len(a.channels)
+    _, height, width = a.image
+    if height % parts or width % parts:
+        raise UserError(
+            f"train.network is conv, whose {len(a.channels)} layers halve the images: height and"
+            f" width must be multiples of {parts}, but are {height} and {width}; use fewer"
+            " train.channels, data.size, or train.network mlp"
+        )
+    return height // parts, width // parts
+
+
 class ConvEncoder(nn.Module):
-    """Images and what else is given, `[n, 784 + given]`, to `[n, outputs]`.
+    """Images and what else is given, `[n, pixels + given]`, to `[n, outputs]`.
 
     What is given beside the pixels, such as a one-hot label, joins them after the convolutions.
     """
@@ -31,33 +49,35 @@ class ConvEncoder(nn.Module):
     def __init__(self, a: Architecture, given: int, outputs: int, rng: torch.Generator):
         super().__init__()
         layers: list[nn.Module] = []
-        for inputs, channels in pairwise((1, *a.channels)):
+        for inputs, channels in pairwise((a.image[0], *a.channels)):
             layers.append(initialised(UninitializedConv2d(inputs, channels, **KERNEL), rng))
             layers.append(getattr(nn, ACTIVATIONS[a.activation])())
         self.convolutions = nn.Sequential(*layers)
-        features = a.channels[-1] * (SIDE >> len(a.channels)) ** 2
+        self.image = a.image
+        features = a.channels[-1] * math.prod(smallest_maps(a))
         self.dense = mlp([features + given, *a.hidden, outputs], a.activation, rng)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[n, outputs]` of `[n, 784 + given]`."""
-        pixels, given = x[:, : SIDE * SIDE], x[:, SIDE * SIDE :]
-        maps = self.convolutions(pixels.unflatten(1, (1, SIDE, SIDE)))
+        """`[n, outputs]` of `[n, pixels + given]`."""
+        n = math.prod(self.image)
+        pixels, given = x[:, :n], x[:, n:]
+        maps = self.convolutions(pixels.unflatten(1, self.image))
         return self.dense(torch.cat([maps.flatten(1), given.to(maps.dtype)], dim=1))
 
 
 class ConvDecoder(nn.Module):
-    """Codes and what else is given, `[n, latent_dim + given]`, to logits `[n, 784]`."""
+    """Codes and what else is given, `[n, latent_dim + given]`, to logits `[n, pixels]`."""
 
     def __init__(self, a: Architecture, given: int, rng: torch.Generator):
         super().__init__()
-        self.side = SIDE >> len(a.channels)
-        channels = (*reversed(a.channels), 1)
-        features = channels[0] * self.side**2
+        self.maps = smallest_maps(a)
+        channels = (*reversed(a.channels), a.image[0])
+        features = channels[0] * math.prod(self.maps)
         activation = getattr(nn, ACTIVATIONS[a.activation])
         self.dense = mlp([a.latent_dim + given, *reversed(a.hidden), features], a.activation, rng)
         layers: list[nn.Module] = [activation()]
-        for inputs, outputs in pairwise(channels):
-            last = outputs == 1
+        for number, (inputs, outputs) in enumerate(pairwise(channels), 1):
+            last = number == len(a.channels)
             layer = UninitializedConvTranspose2d(inputs, outputs, bias=not last, **KERNEL)
             layers += [initialised(layer, rng)] + ([] if last else [activation()])
         self.convolutions = nn.Sequential(*layers)
@@ -65,6 +85,6 @@ class ConvDecoder(nn.Module):
         self.bias = nn.Parameter(torch.zeros(a.pixels))
 
     def forward(self, z: Tensor) -> Tensor:
-        """Logits `[n, 784]` of `[n, latent_dim + given]`."""
-        maps = self.dense(z).unflatten(1, (-1, self.side, self.side))
+        """Logits `[n, pixels]` of `[n, latent_dim + given]`."""
+        maps = self.dense(z).unflatten(1, (-1, *self.maps))
         return self.convolutions(maps).flatten(1) + self.bias

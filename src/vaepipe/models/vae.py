@@ -5,12 +5,13 @@ from torch import Tensor, nn
 
 from vaepipe.models import objectives
 from vaepipe.models.architecture import Architecture
+from vaepipe.models.likelihood import build_likelihood
 from vaepipe.models.networks import decoder, encoder
 from vaepipe.models.prior import build_prior
 
 
 class VAE(nn.Module):
-    """Diagonal Gaussian posterior q(z|x), Bernoulli likelihood on logits.
+    """Diagonal Gaussian posterior q(z|x), and a likelihood of the pixels given logits.
 
     The prior is N(0, I), or a flow that is learned with the model (`vaepipe.models.prior`).
     """
@@ -24,6 +25,7 @@ class VAE(nn.Module):
         given = a.classes if self.conditional else 0
         self.encoder = encoder(a, given, 2 * a.latent_dim, generator)
         self.decoder = decoder(a, given, generator)
+        self.likelihood = build_likelihood(a)
         self.prior = build_prior(a.prior, a.latent_dim, a.activation, generator)
 
     def posterior(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -46,7 +48,7 @@ class VAE(nn.Module):
         logits = self.decode(z.flatten(0, 1), labels[:, None].expand(-1, k).flatten()).unflatten(
             0, (-1, k)
         )
-        return objectives.bernoulli_log_likelihood(logits, x[:, None])
+        return self.likelihood.log_density(logits, x[:, None])
 
     def rate(self, mean: Tensor, log_var: Tensor, z: Tensor) -> Tensor:
         """KL(q(z|x) || p(z)) in nats: exact where the prior is N(0, I), else estimated at z.
@@ -76,7 +78,7 @@ class VAE(nn.Module):
         mean, log_var = self.posterior(x, labels)
         if noise.shape[1] == 1:
             z = objectives.gaussian_sample(mean, log_var, noise[:, 0])
-            log_px = objectives.bernoulli_log_likelihood(self.decode(z, labels), x)
+            log_px = self.likelihood.log_density(self.decode(z, labels), x)
             return {"distortion": -log_px, "rate": self.rate(mean, log_var, z)}
         mean, log_var = mean[:, None], log_var[:, None]
         z = objectives.gaussian_sample(mean, log_var, noise)

@@ -1,7 +1,6 @@
 """Trained models on disk: weights as safetensors, with metadata from which the model is built."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ def save(path: Path, model: nn.Module, metadata: dict[str, Any]) -> None:
         metadata: run, settings and data, as JSON can hold them.
     """
     # One key: safetensors does not fix the order of several, and the bytes should be the same.
-    text = json.dumps({"architecture": asdict(model.architecture), **metadata}, sort_keys=True)
+    text = json.dumps({"architecture": model.architecture.saved(), **metadata}, sort_keys=True)
     tensors = {k: v.to("cpu").contiguous() for k, v in model.state_dict().items()}
     write_bytes(path, to_bytes(tensors, {"vaepipe": text}))
 

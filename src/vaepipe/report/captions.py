@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from vaepipe.figures.codes import shown_dim
-from vaepipe.figures.decoded import from_prior, reconstructed
+from vaepipe.figures.decoded import from_prior, pairs, reconstructed
 from vaepipe.figures.inputs import Inputs
 from vaepipe.models.names import title
 from vaepipe.report.numbers import number
@@ -21,7 +21,7 @@ from vaepipe.report.words import Text, catalogue, joined, listed, names, say
 from vaepipe.results import Run
 
 VARIETY_IMAGES = 1000  # samples and reconstructions whose variance is compared
-NEARLY_ALL = 95.0  # % of images; with fewer, whole cells of the grid show another digit
+NEARLY_ALL = 95.0  # % of images; with fewer, whole cells of the grid show another class
 LACKS_VARIETY = 0.5  # of the variance of reconstructions; below it, the caption says so
 
 Shares = Mapping[tuple[str, int], float]  # a number by model and latent size
@@ -67,6 +67,7 @@ def outcomes(inputs: Inputs, conditional: Collection[str]) -> dict[str, Text]:
         conditional: names of the models that are given the label.
     """
     said = {
+        "interpolations": interpolations(inputs),
         "digit_grid": digit_grid(means(inputs.comparison, "conditional_accuracy")),
         "samples": samples(
             {(r.model, r.latent_dim): variety(inputs, r) for r in inputs.first_runs}
@@ -126,6 +127,18 @@ def digit_grid(accuracy: Shares) -> Text | None:
     return joined([text, say("captions_of_outcomes.label_fails", latents=listed(low))])
 
 
+def interpolations(inputs: Inputs) -> Text | None:
+    """The classes of the two ends of each interpolation; none without labels."""
+    names = inputs.data.classes
+    if not names:
+        return None
+    ends = [
+        say("captions_of_outcomes.from_to", first=names[labels[0]], last=names[labels[1]])
+        for labels in (inputs.test.labels[list(pair)].tolist() for pair in pairs(inputs))
+    ]
+    return say("captions_of_outcomes.between", ends=joined(ends, "; ", "；"))
+
+
 def relative_variance(images: Tensor, reference: Tensor) -> float:
     """Total variance of images `[n, pixels]` over that of the reference images `[m, pixels]`."""
     variance, of_reference = (x.double().var(0).sum().item() for x in (images, reference))
@@ -159,7 +172,7 @@ def samples(varieties: Shares) -> Text:
 def latents_points(
     knn_accuracy: Shares, distance: Shares, dim: int, conditional: Collection[str]
 ) -> Text | None:
-    """Whether codes of one digit lie together, and how far all are from N(0, I).
+    """Whether codes of one class lie together, and how far all are from N(0, I).
 
     Args:
         knn_accuracy: in per cent.

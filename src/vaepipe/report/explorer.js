@@ -27,7 +27,7 @@ async function start(about) {
     z: Array(about.latent_dim).fill(0),
   })));
   const state = { about, models, view: 0, image: null, codes: codesOf(about) };
-  state.labels = new Uint8Array(await unpack(about.labels));
+  state.labels = new Uint16Array(await unpack(about.labels));
   state.images = new Uint8Array(await unpack(about.images));
   return state;
 }
@@ -49,7 +49,7 @@ async function render(state) {
   const { about, models } = state;
   await Promise.all(models.map(async (model, k) => {
     if (about.decodes) {
-      draw(model.canvas, decode(model, about, model.z, asked()));
+      draw(model.canvas, decode(model, about, model.z, asked()), about.ink);
       const values = { model: model.title, z: model.z.map((v) => v.toFixed(2)).join(", ") };
       const given = model.conditional ? told("given", { name: about.class_names[asked()] }) : "";
       model.canvas.setAttribute("aria-label", told("decoded", values) + given);
@@ -83,10 +83,11 @@ const sliders = () => [...document.querySelectorAll(".slider")].map((row) => ({
   number: row.querySelector("[type=number]"),
 }));
 
-/** Ink in [0, 1] on the canvas of the image that the codes belong to; null for none. */
-function showSource(ink, text, label) {
+/** Values in [0, 1] on the canvas of the image that the codes belong to; null for none. */
+function showSource(state, values, text, label) {
   const source = byId("source");
-  draw(source, ink ?? new Float32Array(source.width * source.height));
+  const { ink } = state.about;
+  draw(source, values ?? new Float32Array(source.width * source.height).fill(ink ? 0 : 1), ink);
   source.setAttribute("aria-label", label);
   byId("image-class").textContent = text;
 }
@@ -96,10 +97,10 @@ async function choose(state, image) {
   const { about, models, labels } = state;
   state.image = image;
   byId("image-number").value = image;
-  const pixels = about.side ** 2;
+  const pixels = about.image.reduce((product, size) => product * size);
   const ink = Float32Array.from(state.images.subarray(image * pixels, (image + 1) * pixels), (v) => v / 255);
-  const name = about.class_names[labels[image]];
-  showSource(ink, told("of_class", { name }), told("source_image", { n: image, name }));
+  const name = about.class_names[labels[image]] ?? "";
+  showSource(state, ink, name && told("of_class", { name }), told("source_image", { n: image, name }));
   if (about.decodes) {
     ask(labels[image]);
     await Promise.all(models.map(async (model, k) => {
@@ -114,7 +115,7 @@ async function choose(state, image) {
 /** Give every model a z of its own, by its place; no image belongs to them. */
 function setZ(state, zOf) {
   state.image = null;
-  showSource(null, "", "–");
+  showSource(state, null, "", "–");
   state.models.forEach((model, k) => { model.z = zOf(model, k); });
   showSliders(state);
   return render(state);
@@ -138,16 +139,16 @@ async function own(state, ink) {
   const pixels = about.binarize ? ink.map((value) => Number(value > 0.5)) : ink;
   const plain = models.find((model) => !model.conditional);
   let text = "";
-  if (plain) {
+  if (plain && about.classes) {
     const label = await nearestClass(state, plain, encode(plain, about, pixels, 0));
     ask(label);
     text = told("taken_for", { name: about.class_names[label] });
   }
   const encodeAll = () => setZ(state, (model) => encode(model, about, pixels, asked()));
   await encodeAll();
-  showSource(pixels, text, text);
+  showSource(state, pixels, text, text);
   // Given another class, a conditional encoder sees the image as another one.
-  state.again = async () => { await encodeAll(); showSource(pixels, "", ""); };
+  state.again = async () => { await encodeAll(); showSource(state, pixels, "", ""); };
 }
 
 function controls(state) {
@@ -183,7 +184,7 @@ function controls(state) {
     const z = Array.from({ length: about.latent_dim }, normal);
     setZ(state, () => [...z]);
   }));
-  if (about.encodes) drawing(byId("pad"), about.side, (ink) => own(state, ink));
+  if (about.encodes) drawing(byId("pad"), about.image[1], (ink) => own(state, ink));
 }
 
 async function explore() {

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vaepipe.data.idx import SIDE
-from vaepipe.figures import DIGIT_COLOURS, colour
+from vaepipe.data.manifest import About
+from vaepipe.figures import class_colours, colour
 from vaepipe.figures.codes import axis_name, codes_3d, shown_dim, shown_runs
 from vaepipe.figures.inputs import Inputs
 from vaepipe.models.names import title
@@ -33,7 +33,7 @@ def explorer(inputs: Inputs) -> dict[str, Any]:
     n = min(IMAGES, inputs.settings.points, len(inputs.test.labels))
     models = [_model(inputs, run, n) for run in runs]
     errors = [model.pop("errors") for model in models]
-    decodes, encodes, why_not = _what_runs(models, dim)
+    decodes, encodes, why_not = _what_runs(models, dim, inputs.data)
     for model in models:
         model |= {"decoder": model["decoder"] if decodes else None}
         model |= {"encoder": model["encoder"] if encodes else None}
@@ -41,16 +41,17 @@ def explorer(inputs: Inputs) -> dict[str, Any]:
     first = trained.architecture
     return {
         "latent_dim": dim,
-        "side": SIDE,
+        "image": inputs.data.image,
         "activation": first.activation,
-        "classes": first.classes,
+        "classes": len(inputs.data.classes),
+        "class_names": list(inputs.data.classes),
+        "class_colours": class_colours(len(inputs.data.classes)),
+        "ink": inputs.data.ink,
         "label_scale": LABEL_SCALE,
-        "class_names": [str(label) for label in range(first.classes)],
-        "class_colours": [DIGIT_COLOURS[k % len(DIGIT_COLOURS)] for k in range(first.classes)],
         "normal_prior": first.prior == "normal",
         "binarize": binarize == "dynamic",
         "images": embed.packed(inputs.test.pixels[:n].reshape(n, -1).numpy().tobytes()),
-        "labels": embed.packed(inputs.test.labels[:n].to(torch.uint8).numpy().tobytes()),
+        "labels": embed.packed(inputs.test.labels[:n].numpy().astype("<u2").tobytes()),
         "n": n,
         "decodes": decodes,
         "encodes": encodes,
@@ -61,7 +62,9 @@ def explorer(inputs: Inputs) -> dict[str, Any]:
     }
 
 
-def _what_runs(models: list[dict[str, Any]], dim: int) -> tuple[bool, bool, Text | None]:
+def _what_runs(
+    models: list[dict[str, Any]], dim: int, data: About
+) -> tuple[bool, bool, Text | None]:
     """Whether the page decodes and encodes, and why not."""
     if dim > 3:
         return False, False, say("explorer.no_small_latent")
@@ -72,6 +75,9 @@ def _what_runs(models: list[dict[str, Any]], dim: int) -> tuple[bool, bool, Text
     ]
     if sizes[0] > embed.NETWORKS_LIMIT:
         return False, False, say("explorer.too_large")
+    channels, height, width = data.image
+    if not data.ink or channels > 1 or height != width:
+        return True, False, say("explorer.only_ink")
     if sum(sizes) > embed.NETWORKS_LIMIT:
         return True, False, say("explorer.encoders_too_large")
     return True, True, None

@@ -61,7 +61,7 @@ function withLabel(model, about, values, label) {
     (_, k) => (k === label ? about.label_scale : 0))];
 }
 
-/** Probability of ink in each pixel for a code. */
+/** The mean of each pixel for a code. */
 function decode(model, about, z, label) {
   const logits = forward(model.decoder, about.activation, withLabel(model, about, z, label));
   return logits.map((logit) => 1 / (1 + Math.exp(-logit)));
@@ -73,12 +73,17 @@ function encode(model, about, pixels, label) {
   return [...outputs.slice(0, about.latent_dim)];
 }
 
-/** Draw probabilities on a square canvas as dark ink on white paper. */
-function draw(canvas, probabilities) {
+/** Draw values in [0, 1], channel after channel: ink as dark on white paper, others as they are. */
+function draw(canvas, values, ink) {
   const image = new ImageData(canvas.width, canvas.height);
-  probabilities.forEach((p, pixel) => {
-    image.data.fill(255 - Math.round(255 * p), 4 * pixel, 4 * pixel + 3);
+  const pixels = canvas.width * canvas.height;
+  const grey = values.length === pixels;
+  for (let pixel = 0; pixel < pixels; pixel++) {
+    for (let channel = 0; channel < 3; channel++) {
+      const value = Math.round(255 * values[grey ? pixel : channel * pixels + pixel]);
+      image.data[4 * pixel + channel] = ink ? 255 - value : value;
+    }
     image.data[4 * pixel + 3] = 255;
-  });
+  }
   canvas.getContext("2d").putImageData(image, 0, 0);
 }

@@ -57,7 +57,7 @@ async function opened(file, side) {
     return Math.min(column, row) === 0 || Math.max(column, row) === side - 1;
   });
   const dark = border.reduce((sum, value) => sum + value, 0) > border.length / 2;
-  draw(small, dark ? ink.map((value) => 1 - value) : ink);
+  draw(small, dark ? ink.map((value) => 1 - value) : ink, true);
   return small;
 }
 

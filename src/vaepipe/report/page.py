@@ -9,8 +9,7 @@ from plotly.offline import get_plotlyjs
 
 from vaepipe.core.device import prepare
 from vaepipe.core.files import read_json, read_table
-from vaepipe.data.idx import SIDE
-from vaepipe.data.manifest import DATA_SETS, verify
+from vaepipe.data.manifest import verify
 from vaepipe.evaluation.metrics import HEADLINE, METRICS
 from vaepipe.evaluation.verdicts import with_verdicts
 from vaepipe.figures import NAMES, colour
@@ -68,7 +67,7 @@ def render(
         figures=_figures(inputs, captions, conditional, variational),
         explorer=(shown := explorer(inputs)),
         embedded={key: value for key, value in shown.items() if key != "why_not"},
-        side=SIDE,
+        images=inputs.data,
         protocol=protocol,
         data=manifest,
         timing=timing,
@@ -154,7 +153,7 @@ def _numbers(inputs: Inputs, timing: dict, conditional: set[str]) -> dict[str, A
     comparison = inputs.comparison
     differences = read_table(inputs.results.differences_table)
     differences = differences[differences["latent_dim"].isin(inputs.matrix.latent_dims)]
-    verdicts = with_verdicts(differences, conditional)
+    verdicts = with_verdicts(differences, conditional, max(2, len(inputs.data.classes)))
     seconds = numbers.seconds_table(timing)
     others = tuple(name for name in METRICS if name not in HEADLINE)
     terms = comparison.pivot(index=["latent_dim", "model"], columns="metric", values="mean")
@@ -177,7 +176,7 @@ def _texts(
 ) -> dict[str, Any]:
     """The page's title and lede, and a published number where there is one of the same kind."""
     matrix = inputs.matrix
-    data_set = DATA_SETS[manifest["data_set"]].torchvision
+    data_set = inputs.data.title
     epochs = max(int(table["epoch"].max()) for table in inputs.histories.values())
     models = names(list(matrix.models))
     seeds = counted("seed", len(matrix.seeds))

@@ -10,9 +10,9 @@ async function traces(state, k) {
     const index = [...labels.keys()].filter((i) => labels[i] === label);
     const [x, y, z] = [0, 1, 2].map((axis) => index.map((i) => codes[axis * about.n + i]));
     return {
-      type: "scatter3d", mode: "markers", name: about.class_names[label], x, y, z, customdata: index,
-      visible: shown[label], marker: { size: 2.2, color, opacity: 0.7, line: { width: 0 } },
-      hovertemplate: `${about.class_names[label]}, #%{customdata}<br>(%{x:.2f}, %{y:.2f}, %{z:.2f})<extra></extra>`,
+      type: "scatter3d", mode: "markers", name: about.class_names[label] ?? "", x, y, z, customdata: index,
+      visible: shown[label] ?? true, marker: { size: 2.2, color, opacity: 0.7, line: { width: 0 } },
+      hovertemplate: `${about.classes ? `${about.class_names[label]}, ` : ""}#%{customdata}<br>(%{x:.2f}, %{y:.2f}, %{z:.2f})<extra></extra>`,
     };
   });
   const mark = { type: "scatter3d", name: "z", x: [], y: [], z: [], hoverinfo: "skip" };
@@ -32,7 +32,7 @@ function mark(state, model, k, place) {
     along === axis ? [...range, null] : [place[axis], place[axis], null]
   )) : []));
   const [x, y, z] = [0, 1, 2].map((axis) => [ring[axis], lines[axis]]);
-  const n = state.about.classes;
+  const n = state.about.class_colours.length;
   Plotly.restyle(model.place, { x, y, z }, [n, n + 1]);
 }
 

@@ -15,6 +15,7 @@ from vaepipe.figures import NAMES
 from vaepipe.params import Matrix
 from vaepipe.results import Results, pictured_runs, runs_of
 from vaepipe.tracking.address import store_uri
+from vaepipe.tracking.cards import write_cards
 from vaepipe.tracking.content import Content, common_tags, of_run
 from vaepipe.tracking.links import links_to_runs
 from vaepipe.tracking.models import logged_model, models_of
@@ -60,6 +61,7 @@ def log_runs(matrix: Matrix, experiment: str, results: Results) -> dict[str, Any
         with exclusively(uri):
             for run in runs:
                 register(store, run, ids[run.name], results)
+            write_cards(store, ids, results)
         comparison = Content(
             name="comparison",
             digest=digest([version, *ids.values()]),

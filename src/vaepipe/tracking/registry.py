@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from safetensors import safe_open
 
+from vaepipe.data.manifest import OWN
 from vaepipe.models import weights
 from vaepipe.models.names import title
 from vaepipe.results import Results, Run
@@ -69,7 +70,12 @@ def registered_name(metadata: dict[str, Any]) -> str:
     """`vaepipe-vae`; with the data set and `grey` where validation losses are of another kind."""
     data, pixels = metadata["data"]["data_set"], metadata["train"]["binarize"]
     parts = ["vaepipe", metadata["run"]["model"]]
-    parts += [data] * (data != "mnist") + ["grey"] * (pixels == "none")
+    parts += [data] * (data != "mnist")
+    # One user's images are not another's, though both are in a folder.
+    parts += [data_digest(metadata["data"])[:8]] * (data in OWN)
+    if metadata["train"].get("likelihood") == "logistic":
+        return "-".join([*parts, "logistic"])
+    parts += ["grey"] * (pixels == "none")
     return "-".join(parts)
 
 

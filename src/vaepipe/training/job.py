@@ -16,7 +16,7 @@ from vaepipe.core.files import locked, write_json, write_text
 from vaepipe.core.progress import progress
 from vaepipe.core.provenance import Stopwatch, device_name, versions
 from vaepipe.data.dataset import training_images
-from vaepipe.data.manifest import read_manifest
+from vaepipe.data.manifest import about, read_manifest
 from vaepipe.models import names, weights
 from vaepipe.params import Train
 from vaepipe.results import Results, Run, name_of
@@ -74,6 +74,7 @@ def _train_at_once(
         results.checkpoint(*runs), fingerprint(runs, settings, manifest, code), watch
     )
     images = training_images(data, settings.validation)
+    of = about(manifest)
     metadata = [{"run": vars(r), "train": vars(settings), "data": manifest} for r in runs]
     try:
         with ExitStack() as stack:
@@ -86,12 +87,12 @@ def _train_at_once(
                 for send, row in zip(senders, rows, strict=True):
                     send(row)
 
-            trained = train(runs, settings, *images, device, checkpoint, on_epoch)
+            trained = train(runs, settings, *images, device, checkpoint, on_epoch, of)
     except NotFinite as error:
         if len(runs) > 1:
             raise
         print(f"vaepipe: {error}", file=sys.stderr)
-        state = start(runs, settings, images[0].pixels, device, checkpoint)
+        state = start(runs, settings, images[0].pixels, device, checkpoint, of)
         trained = list(zip(state.sync_models(), state.histories, strict=True))
         metadata[0]["failed"] = str(error)
     cost = watch.read() | {"device": device_name(device), "versions": versions()}

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from vaepipe.core.errors import UserError
 from vaepipe.core.rng import generator
 from vaepipe.data.dataset import Images
+from vaepipe.data.manifest import MNIST, About
 from vaepipe.params import Train
 from vaepipe.results import Run
 from vaepipe.training import checkpoint
@@ -31,6 +32,7 @@ def train(
     device: torch.device,
     saved: checkpoint.Checkpoint,
     on_epoch: Callable[[list[Row]], None] = lambda rows: None,
+    data: About = MNIST,
 ) -> list[tuple[nn.Module, list[Row]]]:
     """Train runs that differ in their seeds alone, at once as a batch of models.
 
@@ -41,6 +43,7 @@ def train(
         training, validation: images on the CPU; they are moved to the device whole.
         saved: where the checkpoint of these runs is written between epochs.
         on_epoch: told the rows of each finished epoch, one for each run.
+        data: what the images are.
 
     Returns:
         For each run the trained model and a row per epoch: the rate, and loss and terms on both
@@ -49,7 +52,7 @@ def train(
     Raises:
         NotFinite: with model, seed, epoch and step; the last good checkpoint stays.
     """
-    state = start(runs, settings, training.pixels, device, saved)
+    state = start(runs, settings, training.pixels, device, saved, data)
     training, validation = training.to(device), validation.to(device)
     n = len(training.labels)
     per_epoch = math.ceil(n / settings.batch_size)

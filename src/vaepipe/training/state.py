@@ -6,6 +6,7 @@ and the same code is mapped over them. Every run keeps its own generators, and n
 depend on another's.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from vaepipe.core.errors import UserError
 from vaepipe.core.rng import generator
+from vaepipe.data.manifest import MNIST, About
 from vaepipe.models import Architecture, build
 from vaepipe.models.names import split
 from vaepipe.models.networks import output_bias
@@ -108,16 +110,19 @@ def start(
     pixels: Tensor,
     device: torch.device,
     saved: checkpoint.Checkpoint,
+    data: About = MNIST,
 ) -> State:
     """The state that training starts from: the checkpoint if it fits, else untrained models.
 
     Args:
-        pixels: all training images `[n, 784]`, uint8, on the CPU; the decoder starts at their mean.
+        pixels: all training images `[n, pixels]`, uint8, on the CPU; the decoder starts at their
+            mean.
+        data: what the images are.
 
     Raises:
         UserError: the model can't minimise `settings.reconstruction`.
     """
-    models = [_untrained(run, settings, pixels).to(device).train() for run in runs]
+    models = [_untrained(run, settings, pixels, data).to(device).train() for run in runs]
     one = len(models) == 1
     parameters = dict(models[0].named_parameters()) if one else stack_module_state(models)[0]
     # The order is drawn on the CPU, where it costs little and is the same for every device.
@@ -141,7 +146,9 @@ def start(
     return state
 
 
-def _untrained(run: Run, settings: Train, pixels: Tensor) -> nn.Module:
+def _untrained(run: Run, settings: Train, pixels: Tensor, data: About) -> nn.Module:
+    if pixels.shape[1] != math.prod(data.image):
+        raise ValueError(f"images {list(pixels.shape)} are not of {data.image}")
     model = split(run.model)[0]
     architecture = Architecture(
         model,
@@ -152,8 +159,22 @@ def _untrained(run: Run, settings: Train, pixels: Tensor) -> nn.Module:
         settings.channels,
         # An AE has no prior, so there is nothing to learn.
         settings.prior if model != "ae" else "normal",
+        pixels=pixels.shape[1],
+        classes=len(data.classes),
+        image=data.image,
+        likelihood=settings.likelihood,
     )
     model = build(architecture, generator(run.seed, "initialisation"))
+    if settings.likelihood == "logistic" and settings.binarize != "none":
+        raise UserError(
+            "train.likelihood is logistic, which is of pixels of 8 bits: allowed with it is only"
+            " train.binarize none"
+        )
+    if model.conditional and not data.classes:
+        raise UserError(
+            f"model {run.model} is given labels, and the images have none: take it out of"
+            " matrix.models"
+        )
     if model.variational:
         refuse_contradictions(run, settings)
     set_output_bias(model, pixels)
@@ -188,7 +209,7 @@ def set_output_bias(model: nn.Module, pixels: Tensor) -> None:
     """Start the decoder at the mean training image: its bias is the logit of each pixel's mean.
 
     Args:
-        pixels: training images `[n, 784]`, uint8.
+        pixels: training images `[n, pixels]`, uint8.
     """
     # Sums of whole numbers below 2^24 are exact in float32, and faster than in whole numbers.
     parts = (part.to(torch.float32).sum(0) for part in pixels.split(1000))

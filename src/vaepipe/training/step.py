@@ -71,7 +71,7 @@ def loss_weights(
 
 
 def minibatch(images: Images, rngs: Sequence[Rngs], settings: Train, latent_dim: int) -> Batch:
-    """x `[n, 784]` float32, labels `[n]` and N(0, 1) noise `[n, importance_samples, latent_dim]`.
+    """x `[n, pixels]`, labels `[n]` and N(0, 1) noise `[n, importance_samples, latent_dim]`.
 
     Args:
         images: of several runs, one after the other; each of the three is then `[runs, n, ...]`.

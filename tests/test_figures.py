@@ -195,5 +195,5 @@ def closest(colours, matrix) -> float:
 def test_colours_can_be_told_apart_by_colour_blind_readers(kind):
     assert closest(COLOURS.values(), COLOUR_BLIND[kind]) > 20
     assert closest(DIGIT_COLOURS, COLOUR_BLIND[kind]) > 6
-    rainbow = [draw.latents.RAINBOW(k) for k in range(10)]
+    rainbow = [draw.latents._rainbow(10)(k) for k in range(10)]
     assert closest(DIGIT_COLOURS, COLOUR_BLIND[kind]) > closest(rainbow, COLOUR_BLIND[kind])

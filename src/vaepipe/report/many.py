@@ -11,6 +11,7 @@ from markupsafe import Markup
 from vaepipe.core.files import read_table
 from vaepipe.evaluation.metrics import HEADLINE, METRICS
 from vaepipe.figures import COLOURS
+from vaepipe.models.names import title
 from vaepipe.params import Matrix
 from vaepipe.report import templates
 from vaepipe.report.numbers import number, typeset
@@ -56,7 +57,7 @@ def cells_html(results: Results) -> Markup:
     comparison = read_table(results.comparison_table)
     keys = ["model", "latent_dim"]
     means = comparison.pivot(index=keys, columns="metric", values="mean").reset_index()
-    columns = [Column("Model", [model.upper() for model in means["model"]])]
+    columns = [Column("Model", [title(model) for model in means["model"]])]
     columns.append(Column("Latents", means["latent_dim"].tolist()))
     for name in (name for name in HEADLINE if name in means):
         metric = METRICS[name]

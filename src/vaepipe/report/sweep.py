@@ -7,6 +7,7 @@ import pandas as pd
 
 from vaepipe.core.files import read_json, read_table
 from vaepipe.evaluation.metrics import HEADLINE, METRICS
+from vaepipe.models.names import title
 from vaepipe.params import Matrix, Train
 from vaepipe.report import many, templates
 from vaepipe.report.numbers import typeset, with_interval
@@ -44,7 +45,7 @@ def page(matrix: Matrix, sweep: Sweep, train: Train, test: pd.DataFrame, folder:
 
 def _columns(table: pd.DataFrame, sweep: Sweep) -> list[many.Column]:
     values = {name: table[name].astype(object).where(table[name].notna(), None) for name in table}
-    columns = [many.Column("Model", [model.upper() for model in table["model"]])]
+    columns = [many.Column("Model", [title(model) for model in table["model"]])]
     columns.append(many.Column("Latents", table["latent_dim"].tolist()))
     columns += [many.Column(name, values[name].tolist()) for name in sweep.settings]
     columns.append(many.Column("Validation, nats per image", values["validation"].tolist(), 2))
@@ -61,7 +62,7 @@ def _chosen(
     of_cell = test[(test["model"] == row["model"]) & (test["latent_dim"] == row["latent_dim"])]
     cells = {r.metric: with_interval(r, METRICS[r.metric].digits) for r in of_cell.itertuples()}
     return {
-        "model": row["model"].upper(),
+        "model": title(row["model"]),
         "latent_dim": row["latent_dim"],
         "trial": trial,
         "settings": [row[name] for name in sweep.settings],

@@ -2,6 +2,7 @@
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from vaepipe.models.names import title
 from vaepipe.report.words import say
 
 
@@ -15,4 +16,5 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["say"] = say
+    environment.filters["model_title"] = title
     return environment

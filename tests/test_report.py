@@ -205,6 +205,10 @@ def test_answers_about_the_prior_the_class_asked_for_and_the_cost():
     assert said(metrics, "obeys") == "Yes, in 97.5 % of images. Measured: ± over 3 seeds"
     low = metrics.assign(conditional_accuracy=[math.nan] * 6 + [60.0, 62.0, 61.0])
     assert said(low, "obeys").startswith("Mostly, in 61.0 %")
+    two = metrics.assign(conditional_accuracy=[math.nan] * 3 + [10.0, 12.0, 11.0, 97.0, 97.5, 98.0])
+    assert said(two, "obeys").startswith(
+        "VAE: Often not: in 11.0 % of images. CVAE: Yes, in 97.5 % of images."
+    )
     assert said(metrics, "cost").startswith("About the same: 7.2 to 7.2 s a run.")
 
 

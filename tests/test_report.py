@@ -205,6 +205,10 @@ def test_answers_about_the_prior_the_class_asked_for_and_the_cost():
     assert said(metrics, "obeys") == "Yes, in 97.5 % of images. Measured: ± over 3 seeds"
     low = metrics.assign(conditional_accuracy=[math.nan] * 6 + [60.0, 62.0, 61.0])
     assert said(low, "obeys").startswith("Mostly, in 61.0 %")
+    two = metrics.assign(conditional_accuracy=[math.nan] * 3 + [10.0, 12.0, 11.0, 97.0, 97.5, 98.0])
+    assert said(two, "obeys").startswith(
+        "VAE: Often not: in 11.0 % of images. CVAE: Yes, in 97.5 % of images."
+    )
     assert said(metrics, "cost").startswith("About the same: 7.2 to 7.2 s a run.")
 
 
@@ -268,12 +272,12 @@ def test_variety_is_the_variance_of_samples_relative_to_reconstructions():
 def test_the_caption_of_the_codes_says_how_well_they_are_classified():
     accuracy = {("ae", 3): 93.0, ("cvae", 3): 21.0, ("ae", 20): 97.0}
     distance = {("ae", 3): 96.2, ("cvae", 3): 0.57, ("ae", 20): 300.0}
-    text = captions.latents_points(accuracy, distance, 3, CONDITIONAL).en
+    text = captions.codes(accuracy, distance, 3, CONDITIONAL).en
     assert "AE 93.0 %, CVAE 21.0 %" in text
     assert "CVAE need not encode the class" in text
     assert "AE 96.20, CVAE 0.57" in text
     assert "97.0" not in text
-    assert captions.latents_points({}, {}, 3, CONDITIONAL) is None
+    assert captions.codes({}, {}, 3, CONDITIONAL) is None
 
 
 def test_a_caption_is_its_text_and_the_sentences_of_the_outcome(tmp_path):

@@ -218,11 +218,18 @@ def _prior(cells: list[Any]) -> tuple[Text, Text, str]:
 
 
 def _obeys(cells: list[Any]) -> tuple[Text, Text, str]:
-    """Whether a conditional model draws the class that it is asked for."""
-    cell = cells[0]
+    """Whether the conditional models draw the class that they are asked for."""
+    said = [_obeyed(cell) for cell in cells]
+    if len(cells) > 1:
+        pairs = zip(cells, said, strict=True)
+        said = [say("answers.of_model", model=cell.model.upper(), said=one) for cell, one in pairs]
+    return joined(said), *_spread(cells)
+
+
+def _obeyed(cell: Any) -> Text:
     low = cell.mean if math.isnan(cell.low) else cell.low
     level = "yes" if low >= OBEYS else "mostly" if low >= MOSTLY else "often_not"
-    return say(f"answers.obeys_{level}", share=number(cell.mean, 1)), *_spread(cells)
+    return say(f"answers.obeys_{level}", share=number(cell.mean, 1))
 
 
 def _cost(cells: list[Any]) -> tuple[Text, Text, str]:

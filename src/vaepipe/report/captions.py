@@ -72,7 +72,7 @@ def outcomes(inputs: Inputs, conditional: Collection[str]) -> dict[str, Text]:
         "samples": samples(
             {(r.model, r.latent_dim): variety(inputs, r) for r in inputs.first_runs}
         ),
-        "latents_points": latents_points(
+        "latents_digits": codes(
             means(inputs.comparison, "knn_accuracy"),
             means(inputs.comparison, "prior_moments"),
             shown_dim(inputs.matrix.latent_dims),
@@ -169,7 +169,7 @@ def samples(varieties: Shares) -> Text:
     return joined([text, say("captions_of_outcomes.lack_variety", models=listed(lacking))])
 
 
-def latents_points(
+def codes(
     knn_accuracy: Shares, distance: Shares, dim: int, conditional: Collection[str]
 ) -> Text | None:
     """Whether codes of one class lie together, and how far all are from N(0, I).

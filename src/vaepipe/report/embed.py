@@ -15,7 +15,7 @@ from torch import Tensor, nn
 SIDES = ("width", "height")
 # Integers on either side of zero: of coordinates, and of weights, for which fewer bits are enough.
 STEPS = 2**15 - 1
-DECODER_STEPS = 2**10 - 1
+DECODER_STEPS = 2**12 - 1
 ENCODER_STEPS = 2**7 - 1
 SMALL = 20_000  # weights of a layer that keeps all its bits: codes may be large, and it is cheap
 # Characters; more would make the page too large to send.
@@ -32,6 +32,10 @@ def packed(data: bytes) -> str:
 DARK = """<style>@media (prefers-color-scheme: dark) {
 svg { fill: #e6e8eb; } image { filter: invert(1); }
 [style*="fill: #ffffff"] { fill: #14161a !important; }
+:is([style*="fill: #e6e6e6"], [style*="fill: #ececec"], [style*="fill: #f2f2f2"]) {
+  fill: #23272e !important; stroke: #23272e !important; }
+[style*="fill: #f3f4f6"] { fill: #23272e !important; }
+[style*="stroke: #22252a"] { stroke: #e6e8eb !important; }
 [style*="stroke: #ffffff"] { stroke: #14161a !important; }
 [style*="stroke: #e3e5e8"] { stroke: #343941 !important; }
 [style*="stroke: #000000"] { stroke: #e6e8eb !important; }

@@ -8,7 +8,7 @@ from vaepipe import params
 from vaepipe.core.errors import UserError, exit_on_user_error
 from vaepipe.core.files import write_text
 from vaepipe.results import Results
-from vaepipe.trained.commands import add as commands_of_models
+from vaepipe.trained import commands as of_models
 from vaepipe.versions.next_steps import next_steps
 
 
@@ -81,6 +81,7 @@ EXAMPLES = {
     diff: ["vaepipe diff", "vaepipe diff v1", "vaepipe diff v1 v2 --out changes.html"],
     verify: ["vaepipe verify"],
     ui: ["vaepipe ui", "vaepipe ui --port 5001"],
+    **of_models.EXAMPLES,
 }
 
 
@@ -123,7 +124,7 @@ def main() -> None:
     serving.add_argument("--results", type=Path, default="results", help="folder of all results")
     serving.add_argument("--port", type=int, default=5000, help="where the UI listens")
 
-    commands_of_models(command)
+    of_models.add(command)
 
     flags = parser.parse_args()
     with exit_on_user_error():

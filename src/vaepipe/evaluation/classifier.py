@@ -5,6 +5,7 @@ It is trained on real images alone, and no autoencoder is trained with it.
 
 import json
 import math
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ from vaepipe.params import Classify
 from vaepipe.results import Results
 from vaepipe.training.adam import Adam
 
+WEAK = 5.0  # percentage points above the largest class, below which a classifier is called weak
 BLOCK = 1000  # images classified together
 
 
@@ -138,7 +140,16 @@ def classify(settings: Classify, data: Path, results: Results) -> None:
     training, test = training_images(data, validation=0)[0], test_images(data)
     trained = train(training, settings, device, of)
     save(results.classifier, trained)
-    write_json(results.classifier_metrics, evaluate(trained, test, settings.seed, device))
+    found = evaluate(trained, test, settings.seed, device)
+    largest = 100 * test.labels.unique(return_counts=True)[1].max().item() / len(test.labels)
+    if found["test_accuracy"] < largest + WEAK:
+        print(
+            f"vaepipe: the classifier is right for {found['test_accuracy']:.1f} % of the test"
+            f" images, and the largest class alone has {largest:.1f} %: it tells the classes hardly"
+            " apart, and the Fréchet distance says little. More classify.epochs may help",
+            file=sys.stderr,
+        )
+    write_json(results.classifier_metrics, found)
 
 
 def save(path: Path, classifier: ImageClassifier | None) -> None:

@@ -112,6 +112,15 @@ def score(flags: argparse.Namespace) -> None:
         _write_csv(flags.out, [["image", "nll"], *rows])
 
 
+EXAMPLES = {
+    encode: ["vaepipe encode mine/*.png --run vae-z20-s0 --out codes.csv"],
+    reconstruct: ["vaepipe reconstruct photo.jpg --invert --out grid.png"],
+    sample: ["vaepipe sample --run cvae-z20-s0 --label 3 --n 64 --out grid.png"],
+    interpolate: ["vaepipe interpolate a.png b.png --out grid.png"],
+    score: ["vaepipe score mine/*.png --run models:/vaepipe-vae@champion"],
+}
+
+
 def add(command) -> None:
     """Add the five commands; `command` makes a parser of one of the functions above."""
     for run in (encode, reconstruct, sample, interpolate, score):

@@ -46,7 +46,7 @@ def test_snakemake_plans_with_files_in_a_bucket(store, name, words):
 def test_jobs_ask_for_no_gpu_of_the_machine_that_reads_the_profile():
     for name in ("slurm", "kubernetes", "aws-batch"):
         profile = yaml.safe_load((ROOT / f"profiles/{name}/profile.yaml").read_text())
-        for rule in ("train", "classify", "evaluate"):
+        for rule in ("train", "classify", "evaluate", "sweep_train", "sweep_evaluate"):
             assert profile["set-resources"][rule]["gpu"] == 0
 
 

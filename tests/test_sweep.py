@@ -7,13 +7,15 @@ import pytest
 import yaml
 
 from conftest import ROOT, a_copy, run_in
+from reports import made_page, made_results
 from vaepipe import params, sweep
 from vaepipe.core.errors import UserError
 from vaepipe.core.files import read_json, write_json, write_text
 from vaepipe.evaluation.sweep import chosen, trial_results, trials_table
-from vaepipe.params import Matrix
+from vaepipe.figures import NAMES
+from vaepipe.params import Figures, Matrix
 from vaepipe.report import many
-from vaepipe.results import FEW, Results, Run, pictured_cells, pictured_runs, runs_of
+from vaepipe.results import FEW, MANY, Results, Run, pictured_cells, pictured_runs, runs_of
 
 TRAIN = params.check(yaml.safe_load((ROOT / "params.yaml").read_text())).train
 RANDOM = {
@@ -185,3 +187,16 @@ def test_a_small_sweep_is_tried_chosen_tested_tracked_and_shown(smoke_tree, tmp_
     # The pipeline's own results are as they were.
     plan = run_in(tree, "snakemake", "-n")
     assert "Nothing to be done" in plan.stdout + plan.stderr
+
+
+@pytest.mark.slow
+def test_a_page_over_many_cells_has_a_row_for_each_and_pictures_of_few(mnist_folder, tmp_path):
+    matrix = Matrix(("ae", "vae"), tuple(range(1, MANY // 2 + 2)), (0,))
+    figures = Figures(images=3, digits=10, points=50, dpi=50)
+    results = made_results(tmp_path, matrix, mnist_folder, hidden=(8,))
+    page = made_page(matrix, figures, mnist_folder, results).read_text()
+    assert page.count("<tr data-row=") == page.count("<path data-row=") == MANY + 2
+    assert f"{MANY // 2 + 1} latent sizes from 1 to {MANY // 2 + 1}" in page
+    drawn = {path.stem for path in tmp_path.glob("figures/*.png")} - set(NAMES)
+    assert drawn == {run.name for run in pictured_runs(matrix)}
+    assert len(drawn) == 2 * FEW

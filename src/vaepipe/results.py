@@ -40,7 +40,7 @@ def runs_of(matrix: "Matrix") -> list[Run]:
 
 
 MANY = 40  # cells or runs; pictures of more would be too many to look at
-FEW = 5  # latent sizes that are pictured then
+FEW = 3  # latent sizes that are pictured then
 
 
 def pictured_cells(matrix: "Matrix") -> "Matrix":

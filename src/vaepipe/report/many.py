@@ -1,6 +1,7 @@
 """Many cells or trials at once: a table that can be sorted, and parallel coordinates."""
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,8 @@ from vaepipe.report import templates
 from vaepipe.report.numbers import number, typeset
 from vaepipe.results import Results, pictured_cells
 
-WIDTH, HEIGHT, MARGIN = 960, 340, 60  # of the drawing, in its own units
+WIDTH, AXIS, MARGIN = 960, 280, 60  # of the drawing and its axes, in its own units
+LINE, LETTER = 13, 7.2  # height of a line of text, width of a letter
 DECADES = 1.5  # an axis that spans more is logarithmic
 
 
@@ -75,6 +77,8 @@ def colour(model: str) -> str:
 def html(columns: Sequence[Column], colours: Sequence[str], caption: str) -> Markup:
     """The drawing and the table below it, whose rows and lines belong together."""
     template = templates.environment().get_template("many.html.j2")
+    titles = [_wrapped(column.title, len(columns)) for column in columns]
+    top = LINE * max(map(len, titles)) + LINE
     shown = [
         [(column.shown(v), v) for column, v in zip(columns, row, strict=True)]
         for row in zip(*(column.values for column in columns), strict=True)
@@ -84,11 +88,15 @@ def html(columns: Sequence[Column], colours: Sequence[str], caption: str) -> Mar
             columns=columns,
             rows=shown,
             caption=caption,
-            axes=[_axis(column, k, len(columns)) for k, column in enumerate(columns)],
+            axes=[
+                _axis(column, k, len(columns)) | {"title": title}
+                for k, (column, title) in enumerate(zip(columns, titles, strict=True))
+            ],
             lines=list(zip(_lines(columns), colours, strict=True)),
-            size=(WIDTH, HEIGHT),
-            top=MARGIN,
-            bottom=HEIGHT - MARGIN / 2,
+            size=(WIDTH, AXIS + LINE),
+            top=top,
+            line=LINE,
+            bottom=AXIS,
             script=Markup((Path(__file__).parent / "many.js").read_text(encoding="utf-8")),
         )
     )
@@ -115,16 +123,21 @@ def _x(k: int, columns: int) -> float:
 
 
 def _y(share: float) -> float:
-    return round(HEIGHT - MARGIN / 2 - share * (HEIGHT - 1.5 * MARGIN), 1)
+    return round((1 - share) * AXIS, 1)
+
+
+def _wrapped(title: str, columns: int) -> list[str]:
+    """A title in lines that fit between its axis's neighbours."""
+    return textwrap.wrap(title, int((WIDTH - 2 * MARGIN) / max(columns - 1, 1) / LETTER))
 
 
 def _axis(column: Column, k: int, columns: int) -> Mapping[str, Any]:
-    """Where an axis stands, its title in lines, and the labels of its values."""
+    """Where an axis stands, and the labels of its values."""
     places = _places(column)
     if column.numeric and len(places) > 8:
         places = {end(places): places[end(places)] for end in (min, max)}
     labels = [(column.shown(value), _y(share)) for value, share in places.items()]
-    return {"x": _x(k, columns), "title": column.title.split(", "), "labels": labels}
+    return {"x": _x(k, columns), "labels": labels}
 
 
 def _lines(columns: Sequence[Column]) -> list[str]:

@@ -76,7 +76,7 @@ def render(
         variational_names=names([m for m in matrix.models if m in variational] or ["vae"]),
         **_provenance(inputs, timing, protocol, made_with),
         # With many cells, numbers, figures and explorer are of a few of them.
-        cells=many.cells_html(results) if many.many_cells(matrix) else None,
+        all_cells=many.cells_html(results) if many.many_cells(matrix) else None,
         shown_dims=sorted(inputs.matrix.latent_dims),
         changes_since=made_with["changes"] and versions.html(made_with["changes"]),
         plotly=embed.packed(get_plotlyjs().encode()),

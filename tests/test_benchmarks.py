@@ -9,7 +9,18 @@ import sys
 import numpy as np
 import pytest
 import torch
-from benchmarks import bound, floor, growth, page, setting, tables, throughput, time_to_loss, usage
+from benchmarks import (
+    bound,
+    floor,
+    frontier,
+    growth,
+    page,
+    setting,
+    tables,
+    throughput,
+    time_to_loss,
+    usage,
+)
 from benchmarks.example import Digits
 from benchmarks.timing import in_turns, instructions, ratios, spread
 
@@ -140,8 +151,11 @@ def test_a_goal_missed_by_little_is_not_met(measured, name, path, value):
 
 def test_the_page_is_what_its_source_says():
     text = page.PAGE.read_text(encoding="utf-8")
-    assert sorted(re.findall(r"<!-- (\w+) -->", text)) == sorted(tables.TABLES)
+    literature = frontier.PAGE.read_text(encoding="utf-8")
+    assert sorted(re.findall(r"<!-- (\w+) -->", text + literature)) == sorted(tables.TABLES)
     assert page.rendered(text, read_json(page.SOURCE)) == text
+    measured = {"frontier": read_json(frontier.SOURCE)} if frontier.SOURCE.exists() else {}
+    assert page.rendered(literature, measured) == literature
 
 
 def test_without_measurements_tables_say_so():

@@ -152,7 +152,7 @@ def test_the_label_is_worth_at_most_ln_10(test_set):
         given = bound_and_terms(model, x, labels, 10, 500, generator(0, "latent"))[0]
         marginal = marginal_bound(model, x, labels, given, 3, 500, generator(1, "latent"))
     assert (given - marginal <= math.log(10) + 1e-9).all()
-    assert (given - marginal > -math.log(10)).all()
+    assert (given - marginal < math.log(10) - 1e-3).any()  # the other labels count
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -122,7 +122,7 @@ def test_sqlite_on_a_network_file_system_is_refused_before_the_first_job(
     cluster, smoke_tree, tmp_path
 ):
     tree = a_copy(smoke_tree, tmp_path / "tree")
-    (tree / "results/models/vae-z3-s0.safetensors").unlink()
+    (tree / "results/report.html").unlink()
     site = with_site(tmp_path / "site", ON_NFS, tree) | {"MLFLOW_TRACKING_URI": ""}
     done = run_in(tree, "snakemake", "--profile", "profiles/slurm", **site)
     assert done.returncode == 1

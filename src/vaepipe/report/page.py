@@ -28,6 +28,7 @@ from vaepipe.results import Results, runs_of
 CAPTIONS = Path("workflow/report")
 SECTIONS = ("summary", "numbers", "explore", "images", "latents", "method", "provenance")
 SCRIPTS = ("page.js", "networks.js", "pad.js", "plots.js", "explorer.js")
+MOST_LISTED = 6  # latent sizes in a sentence
 # Figures that need a variational or a conditional model.
 OF_VARIATIONAL = ("rate_distortion", "active_latents", "latent_kl")
 OF_CONDITIONAL = ("digit_grid",)
@@ -171,16 +172,24 @@ def _numbers(inputs: Inputs, timing: dict, conditional: set[str]) -> dict[str, A
     }
 
 
+def _dims(dims: list[int]) -> Text:
+    """Latent sizes as a sentence lists them; of many, the first two and the last."""
+    if len(dims) > MOST_LISTED:
+        few = f"{dims[0]}, {dims[1]}, …, {dims[-1]}"
+        return Text(few, few)
+    return listed([Text(str(dim), str(dim)) for dim in dims])
+
+
 def _texts(
     inputs: Inputs, protocol: dict[str, Any], manifest: dict[str, Any], conditional: set[str]
 ) -> dict[str, Any]:
     """The page's title and lede, and a published number where there is one of the same kind."""
     matrix = inputs.matrix
     data_set = inputs.data.title
-    epochs = max(int(table["epoch"].max()) for table in inputs.histories.values())
+    epochs = max(len(table) for table in inputs.histories.values())  # a row each
     models = names(list(matrix.models))
     seeds = counted("seed", len(matrix.seeds))
-    dims = listed([Text(str(dim), str(dim)) for dim in sorted(matrix.latent_dims)])
+    dims = _dims(sorted(matrix.latent_dims))
     alike = manifest["data_set"] == "mnist" and protocol["binarize"] == "dynamic"
     return {
         "title": say("page.title", models=models, data_set=data_set),

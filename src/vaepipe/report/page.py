@@ -73,7 +73,7 @@ def render(
         data=manifest,
         timing=timing,
         **_numbers(inputs, timing, conditional),
-        **_texts(inputs, protocol, manifest, conditional),
+        **_texts(matrix, inputs, protocol, manifest, conditional),
         variational_names=names([m for m in matrix.models if m in variational] or ["vae"]),
         **_provenance(inputs, timing, protocol, made_with),
         # With many cells, numbers, figures and explorer are of a few of them.
@@ -181,10 +181,17 @@ def _dims(dims: list[int]) -> Text:
 
 
 def _texts(
-    inputs: Inputs, protocol: dict[str, Any], manifest: dict[str, Any], conditional: set[str]
+    matrix: Matrix,
+    inputs: Inputs,
+    protocol: dict[str, Any],
+    manifest: dict[str, Any],
+    conditional: set[str],
 ) -> dict[str, Any]:
-    """The page's title and lede, and a published number where there is one of the same kind."""
-    matrix = inputs.matrix
+    """The page's title and lede, and a published number where there is one of the same kind.
+
+    Args:
+        matrix: all cells, also where the page shows some of them.
+    """
     data_set = inputs.data.title
     epochs = max(len(table) for table in inputs.histories.values())  # a row each
     models = names(list(matrix.models))

@@ -184,7 +184,7 @@ def active_latents(inputs: Inputs) -> Figure:
         for axis, model in zip(line, models, strict=True):
             runs = [r for r in runs_of(inputs.matrix) if (r.model, r.latent_dim) == (model, dim)]
             _latent_bars(axis, inputs, runs)
-        line[0].set_ylabel("KL to N(0, 1), nats per image")
+        line[0].set_ylabel("KL to N(0, 1), nats")
     return figure
 
 
@@ -223,9 +223,10 @@ def latent_kl(inputs: Inputs) -> Figure:
                     history["epoch"], history[column], lw=1, marker=mark, alpha=0.7,
                     color=colour(model, inputs.matrix.models),
                 )  # fmt: skip
-            axis.set(title=label(run), xlabel="epoch", ylim=(0, None))
+            axis.set(title=label(run), xlabel="epoch")
             axis.xaxis.get_major_locator().set_params(integer=True)
-        line[0].set_ylabel("KL to N(0, 1), nats per image")
+        line[0].set_ylim(bottom=0)  # once all lines of the row are drawn, which share the axis
+        line[0].set_ylabel("KL to N(0, 1), nats")
     return figure
 
 

@@ -96,7 +96,8 @@ def _diagram(axis: Axes, model: nn.Module, dims: str, shade: str, noun: str) -> 
             _arrow(axis, (places[split - 1] + 0.16, 0), (places[split] - 0.16, y))
             _arrow(axis, (places[split] + 0.16, y), (places[latent] - 0.16, 0))
         text = "z = μ + σ ε\nε ~ N(0, I)" + ("\nlearned prior" if a.prior == "flow" else "")
-        axis.text(places[latent], 0.5, text, ha="center", fontsize=7.5, color=INK)
+        # Clear of the two lines over the arrow that leaves z.
+        axis.text(places[latent], 0.72, text, ha="center", fontsize=7.5, color=INK)
     name = "z" if model.variational else "code z"
     _layer(axis, places[latent], 0, a.latent_dim, name, shade + "80", dims)
     if model.conditional:

@@ -16,6 +16,8 @@ from vaepipe.models import weights
 from vaepipe.results import Results, Run
 from vaepipe.training import job, loop
 
+AT_ONCE = replace(SETTINGS, seeds_at_once="all")
+IN_TURN = replace(SETTINGS, seeds_at_once="in_turn")
 RUNS = [Run("vae", 3, seed) for seed in range(3)]
 
 
@@ -24,7 +26,7 @@ def train(images, mnist_folder, monkeypatch):  # noqa: F811
     """Run the stage on few images; the loss of seed 1 is not finite in the epoch asked for."""
     monkeypatch.setattr(job, "training_images", lambda *_: images)
 
-    def run(runs, folder, failing=None, settings=SETTINGS):
+    def run(runs, folder, failing=None, settings=AT_ONCE):
         means = loop.epoch_means
 
         def epoch_means(sums, n, runs, epoch, last_good):
@@ -66,6 +68,17 @@ def test_the_files_of_runs_trained_at_once(train, tmp_path, capsys):
     assert "epoch 2 of 2" in capsys.readouterr().err
     assert not list(tmp_path.rglob(".*.part"))
     assert not results.checkpoint(*RUNS).exists()
+
+
+def test_runs_in_turn_are_the_runs_by_themselves(train, tmp_path):
+    """To the bit, and the others are trained if one fails."""
+    results = train(RUNS, tmp_path / "in turn", failing=1, settings=IN_TURN)
+    for run in (RUNS[0], RUNS[2]):
+        alone = train([run], tmp_path / run.name, settings=IN_TURN)
+        assert same_files(results, alone, run)
+    for run in RUNS:
+        assert read_json(results.timing(run))["seeds_at_once"] == 1
+        assert ("failed" in weights.read_metadata(results.model(run))) == (run.seed == 1)
 
 
 def test_if_one_of_several_fails_each_is_trained_by_itself(train, tmp_path, capsys):

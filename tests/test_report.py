@@ -37,7 +37,7 @@ from vaepipe.report import answers, captions, embed, numbers, provenance, words
 from vaepipe.report.words import Text
 from vaepipe.results import Results, Run
 
-FIGURES = Figures(images=4, digits=20, points=150, dpi=50)
+FIGURES = Figures(images=4, digits=20, points=150, dpi=50, processes=1)
 CONDITIONAL = {"cvae"}
 ALONE = Matrix(("ae",), (3,), (0,))
 WIDE = Matrix(("vae", "cvae"), (5,), (0, 1))

@@ -122,9 +122,10 @@ class Train:
         choices=("float32", "bfloat16"),
     )
     seeds_at_once: str = _setting(
-        "how many seeds of a model Snakemake trains in one process, as a batch of models: one, or"
-        " all, which is faster on a GPU; DVC trains each by itself",
-        choices=("one", "all"),
+        "how many seeds of a model Snakemake trains in one process: one; in_turn, all of them one"
+        " after the other, which starts fewer processes; or all as a batch of models, which is"
+        " faster on a GPU; DVC trains each by itself",
+        choices=("one", "in_turn", "all"),
     )
     device: str = _device()
     threads: int = _threads()
@@ -168,6 +169,7 @@ class Figures:
     digits: int = _setting("test images drawn as digits in 3-D", low=10, high=10_000)
     points: int = _setting("test images drawn as points in 3-D", low=10, high=10_000)
     dpi: int = _setting("dots per inch of the PNG files", low=50, high=600)
+    processes: int = _setting("figures drawn side by side", low=1, high=64)
 
 
 @dataclass(frozen=True)

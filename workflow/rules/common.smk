@@ -82,7 +82,7 @@ def of_pictured(path):
 
 def seeds_of_job(stage):
     """The seeds that a job of train or evaluate takes: all of its model, or the wildcard's one."""
-    together = getattr(settings, stage).seeds_at_once == "all"
+    together = getattr(settings, stage).seeds_at_once != "one"
     return [str(s) for s in settings.matrix.seeds] if together else ["{seed}"]
 
 

@@ -56,6 +56,7 @@ rule figures:
         ],
         VECTORS,
         of_pictured("results/figures/{run}.svg"),
+    threads: settings.figures.processes
     params:
         code=code("figures"),
         matrix=flags("matrix"),

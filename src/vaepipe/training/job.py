@@ -34,9 +34,10 @@ Trained = list[tuple[nn.Module, list[Row]]]
 def train_runs(
     runs: Sequence[Run], settings: Train, data: Path, results: Results, code: Mapping[str, str]
 ) -> None:
-    """Train runs that differ in their seeds alone at once, and write the files of each.
+    """Train runs that differ in their seeds alone, and write the files of each.
 
-    If the loss of one of several runs is not finite, each is trained by itself. A single run whose
+    They are trained at once as a batch of models, or with `seeds_at_once: in_turn` one after the
+    other, with the bits of runs that are trained by themselves. If the loss of one of several runs is not finite, each is trained by itself. A single run whose
     loss is not finite leaves its last good state, marked as failed, so that the report counts it
     and the pipeline goes on with the other runs.
 
@@ -54,6 +55,10 @@ def train_runs(
         for run in runs:
             lock = results.checkpoint(run).with_suffix(".lock")
             stack.enter_context(locked(lock, f"{run.name} is being trained"))
+        if settings.seeds_at_once == "in_turn":
+            for run in runs:
+                _train_at_once([run], settings, data, results, code)
+            return
         try:
             _train_at_once(runs, settings, data, results, code)
         except NotFinite as error:

@@ -37,9 +37,10 @@ def train_runs(
     """Train runs that differ in their seeds alone, and write the files of each.
 
     They are trained at once as a batch of models, or with `seeds_at_once: in_turn` one after the
-    other, with the bits of runs that are trained by themselves. If the loss of one of several runs is not finite, each is trained by itself. A single run whose
-    loss is not finite leaves its last good state, marked as failed, so that the report counts it
-    and the pipeline goes on with the other runs.
+    other, with the bits of runs that are trained by themselves. If the loss of one of several runs
+    of a batch is not finite, each is trained by itself. A single run whose loss is not finite
+    leaves its last good state, marked as failed, so that the report counts it and the pipeline
+    goes on with the other runs.
 
     Args:
         data: folder of the data set.

@@ -50,8 +50,6 @@ def train_runs(
         UserError: another process is training one of the runs, or the data, the device or the
             memory are not what training needs.
     """
-    beta = names.split(runs[0].model)[1]
-    settings = settings if beta is None else replace(settings, beta=beta)
     with ExitStack() as stack:
         for run in runs:
             lock = results.checkpoint(run).with_suffix(".lock")
@@ -69,10 +67,19 @@ def train_runs(
                 _train_at_once([run], settings, data, results, code)
 
 
+def own_settings(model: str, settings: Train) -> Train:
+    """The settings that a model is trained with: a GAN has another rate, a name may hold one."""
+    kind, own = names.split(model)
+    if kind == "gan":
+        settings = replace(settings, learning_rate=settings.gan_learning_rate)
+    return replace(settings, **own)
+
+
 def _train_at_once(
     runs: Sequence[Run], settings: Train, data: Path, results: Results, code: Mapping[str, str]
 ) -> None:
     """`train_runs` without the lock and the retry; raises `NotFinite` if there are several runs."""
+    given, settings = settings, own_settings(runs[0].model, settings)
     watch = Stopwatch()
     manifest = read_manifest(data)
     device = prepare(settings.device, settings.threads)
@@ -82,6 +89,10 @@ def _train_at_once(
     images = training_images(data, settings.validation)
     of = about(manifest)
     metadata = [{"run": vars(r), "train": vars(settings), "data": manifest} for r in runs]
+    if given != settings:
+        # What the params said where this model has a setting of its own.
+        own = {k: v for k, v in vars(given).items() if v != getattr(settings, k)}
+        metadata = [one | {"replaced": own} for one in metadata]
     try:
         with ExitStack() as stack:
             stack.enter_context(explain_out_of_memory("train.batch_size", settings.batch_size))

@@ -13,6 +13,7 @@ N = 7
 # Networks and priors that every model is tested with.
 KINDS = {
     "mlp": {},
+    "residual": {"network": "residual", "hidden": (8, 8)},
     "conv": {"network": "conv", "channels": (2, 4)},
     "one conv": {"network": "conv", "channels": (3,)},
     "flow": {"prior": "flow"},

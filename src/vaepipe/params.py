@@ -66,7 +66,8 @@ class Train:
     hidden: tuple[int, ...] = _setting("widths of the encoder's layers", low=1, high=65536)
     activation: str = _setting("activation between the layers", choices=ACTIVATIONS)
     network: str = _setting(
-        "mlp: dense layers; conv: 4 x 4 convolutions with stride 2 before the dense layers",
+        "mlp: dense layers; residual: a dense layer as wide as the one before it adds its output to"
+        " its input; conv: 4 x 4 convolutions with stride 2 before the dense layers",
         choices=NETWORKS,
     )
     channels: tuple[int, ...] = _setting("of the convolutions, one or two", low=1, high=4096)

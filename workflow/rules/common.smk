@@ -10,6 +10,7 @@ from vaepipe.data.manifest import FILES, MANIFEST
 from vaepipe.data.state import state_of_source
 from vaepipe.figures import NAMES
 from vaepipe.flags import to_cli_args
+from vaepipe.models.names import split
 from vaepipe.results import Results, pictured_runs, runs_of
 from vaepipe.tracking.address import check_for_cluster, store_uri
 from vaepipe.versions.commands import some
@@ -84,6 +85,17 @@ def seeds_of_job(stage):
     """The seeds that a job of train or evaluate takes: all of its model, or the wildcard's one."""
     together = getattr(settings, stage).seeds_at_once != "one"
     return [str(s) for s in settings.matrix.seeds] if together else ["{seed}"]
+
+
+def costly_first(more):
+    """The priority of a run's job: the models that take longest are begun first, so that at the end
+    no core waits for another. A conditional model is measured with every label.
+
+    Args:
+        more: added for jobs whose results others wait for.
+    """
+    order = ["ae", "gan", "vae", "cvae"]
+    return lambda wildcards: more + order.index(split(wildcards.model)[0])
 
 
 def of_job(stage, path):

@@ -9,6 +9,7 @@ rule evaluate:
     output:
         metrics=of_job("evaluate", "results/metrics/{run}.json"),
     threads: settings.evaluate.threads
+    priority: costly_first(more=0)
     resources:
         gpu=gpus("evaluate"),
     params:

@@ -9,6 +9,7 @@ rule train:
         histories=of_job("train", "results/history/{run}.csv"),
         timings=of_job("train", "results/timing/{run}.json"),
     threads: settings.train.threads
+    priority: costly_first(more=10)
     resources:
         gpu=gpus("train"),
     params:
@@ -30,6 +31,7 @@ rule classify:
         classifier="results/classifier.safetensors",
         metrics="results/classifier.json",
     threads: settings.classify.threads
+    priority: 11
     resources:
         gpu=gpus("classify"),
     params:

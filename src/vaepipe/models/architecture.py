@@ -13,7 +13,7 @@ ACTIVATIONS = {
 }
 
 
-NETWORKS = ("mlp", "conv")
+NETWORKS = ("mlp", "residual", "conv")
 PRIORS = ("normal", "flow")
 LIKELIHOODS = ("bernoulli", "logistic")
 # Fields that files written before them lack; where they say nothing new, files stay as they were.
@@ -26,7 +26,8 @@ class Architecture:
 
     Attributes:
         hidden: widths of the encoder's dense layers.
-        network: mlp, or conv: convolutions of `channels` before the dense layers.
+        network: mlp; residual, an MLP in which a hidden layer as wide as the one before it adds its
+            output to its input; or conv: convolutions of `channels` before an MLP.
         prior: of the latents; normal is N(0, I), flow is learned with the model.
         pixels: values of an image: channels x height x width.
         classes: of the labels; 0 if there are none.

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from vaepipe.models.architecture import ACTIVATIONS
 
@@ -41,13 +41,29 @@ def activation_layer(name: str) -> nn.Module:
     return kind(0.2) if kind is nn.LeakyReLU else kind()
 
 
-def mlp(widths: list[int], activation: str, generator: torch.Generator) -> nn.Sequential:
+class Residual(nn.Sequential):
+    """Layers whose output is added to their input `[..., width]` (He et al. 2016, arXiv 1512.03385,
+    eq. 1)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[..., width]` of the same shape."""
+        return x + super().forward(x)
+
+
+def mlp(
+    widths: list[int], activation: str, generator: torch.Generator, residual: bool = False
+) -> nn.Sequential:
     """Linear layers of the given widths with an activation between them, none after the last.
 
     The global random state is neither used nor changed.
+
+    Args:
+        residual: a hidden layer as wide as the one before it adds its output to its input.
     """
     layers: list[nn.Module] = []
-    for inputs, outputs in pairwise(widths):
+    for inputs, outputs in pairwise(widths[:-1]):
         linear = initialised(UninitializedLinear(inputs, outputs), generator)
-        layers += [linear, activation_layer(activation)]
-    return nn.Sequential(*layers[:-1])
+        layer = [linear, activation_layer(activation)]
+        layers += [Residual(*layer)] if residual and inputs == outputs else layer
+    last = initialised(UninitializedLinear(*widths[-2:]), generator)
+    return nn.Sequential(*layers, last)

@@ -1,4 +1,5 @@
-"""The encoders and decoders that all models share: an MLP, or convolutions before one."""
+"""The encoders and decoders that all models share: an MLP, one with residual layers, or convolutions
+before an MLP."""
 
 import torch
 from torch import Tensor, nn
@@ -12,14 +13,16 @@ def encoder(a: Architecture, given: int, outputs: int, rng: torch.Generator) -> 
     """From images and `given` more values, `[n, pixels + given]`, to `[n, outputs]`."""
     if a.network == "conv":
         return ConvEncoder(a, given, outputs, rng)
-    return mlp([a.pixels + given, *a.hidden, outputs], a.activation, rng)
+    widths = [a.pixels + given, *a.hidden, outputs]
+    return mlp(widths, a.activation, rng, a.network == "residual")
 
 
 def decoder(a: Architecture, given: int, rng: torch.Generator) -> nn.Module:
     """From codes and `given` more values, `[n, latent_dim + given]`, to logits `[n, pixels]`."""
     if a.network == "conv":
         return ConvDecoder(a, given, rng)
-    return mlp([a.latent_dim + given, *reversed(a.hidden), a.pixels], a.activation, rng)
+    widths = [a.latent_dim + given, *reversed(a.hidden), a.pixels]
+    return mlp(widths, a.activation, rng, a.network == "residual")
 
 
 def output_bias(decoder: nn.Module) -> nn.Parameter:

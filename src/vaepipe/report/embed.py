@@ -12,6 +12,8 @@ import torch
 from markupsafe import Markup
 from torch import Tensor, nn
 
+from vaepipe.models.layers import Residual
+
 SIDES = ("width", "height")
 # Integers on either side of zero: of coordinates, and of weights, for which fewer bits are enough.
 STEPS = 2**15 - 1
@@ -118,8 +120,10 @@ def network(module: nn.Module, steps: int) -> list[dict[str, Any]]:
             "outputs": linear.out_features,
             **rows(linear.weight.detach(), _steps_of(linear, steps)),
             "bias": packed(_bytes(linear.bias.detach())),
+            "residual": isinstance(part, Residual),
         }
-        for linear in module
+        for part in module
+        for linear in part.modules()
         if isinstance(linear, nn.Linear)
     ]
 
@@ -136,7 +140,7 @@ def network_size(layers: list[dict[str, Any]]) -> int:
 def _quantise(model: nn.Module) -> None:
     """Round the weights as the page has them."""
     for name, steps in (("decoder", DECODER_STEPS), ("encoder", ENCODER_STEPS)):
-        for layer in getattr(model, name):
+        for layer in getattr(model, name).modules():
             if isinstance(layer, nn.Linear):
                 layer.weight.copy_(_dequantised(layer.weight, _steps_of(layer, steps)))
 

@@ -26,6 +26,7 @@ async function layersOf(packed) {
     outputs: layer.outputs,
     weight: await dequantised(layer),
     bias: new Float32Array(await unpack(layer.bias)),
+    residual: layer.residual,
   })));
 }
 
@@ -44,12 +45,15 @@ function linear(layer, x) {
   return y;
 }
 
-/** The network's output; an activation stands between its layers, none after the last. */
+/** The network's output; an activation stands between its layers, none after the last. What a
+    residual layer gives is added to what it was given. */
 function forward(layers, activation, input) {
   let values = input;
   layers.forEach((layer, place) => {
-    values = linear(layer, values);
-    if (place < layers.length - 1) values = values.map(ACTIVATIONS[activation]);
+    let outputs = linear(layer, values);
+    if (place < layers.length - 1) outputs = outputs.map(ACTIVATIONS[activation]);
+    if (layer.residual) outputs = outputs.map((output, unit) => output + values[unit]);
+    values = outputs;
   });
   return values;
 }

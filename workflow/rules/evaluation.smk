@@ -8,8 +8,8 @@ rule evaluate:
         classifier="results/classifier.safetensors",
     output:
         metrics=of_job("evaluate", "results/metrics/{run}.json"),
-    threads: settings.evaluate.threads
     priority: costly_first(more=0)
+    threads: settings.evaluate.threads
     resources:
         gpu=gpus("evaluate"),
     params:

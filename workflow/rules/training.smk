@@ -8,8 +8,8 @@ rule train:
         models=of_job("train", "results/models/{run}.safetensors"),
         histories=of_job("train", "results/history/{run}.csv"),
         timings=of_job("train", "results/timing/{run}.json"),
-    threads: settings.train.threads
     priority: costly_first(more=10)
+    threads: settings.train.threads
     resources:
         gpu=gpus("train"),
     params:
@@ -30,8 +30,8 @@ rule classify:
     output:
         classifier="results/classifier.safetensors",
         metrics="results/classifier.json",
-    threads: settings.classify.threads
     priority: 11
+    threads: settings.classify.threads
     resources:
         gpu=gpus("classify"),
     params:

@@ -1,5 +1,4 @@
-"""The encoders and decoders that all models share: an MLP, one with residual layers, or convolutions
-before an MLP."""
+"""The encoders and decoders that all models share: MLPs, with convolutions or without."""
 
 import torch
 from torch import Tensor, nn

@@ -40,7 +40,8 @@ rule report:
         vectors=VECTORS,
         provenance="results/provenance.json",
     output:
-        captioned("results/report.html", "page", "Report"),
+        report=captioned("results/report.html", "page", "Report"),
+        answers="results/answers.json",
     params:
         code=code("report"),
         matrix=flags("matrix"),
@@ -56,12 +57,14 @@ rule track:
     input:
         models=of_runs("results/models/{run}.safetensors"),
         histories=of_runs("results/history/{run}.csv"),
+        timings=of_runs("results/timing/{run}.json"),
         metrics=of_runs("results/metrics/{run}.json"),
         tables=TABLES,
         figures=FIGURES,
         figures_of_runs=of_pictured("results/figures/{run}.png"),
         provenance="results/provenance.json",
         report="results/report.html",
+        answers="results/answers.json",
     output:
         "results/mlflow.json",
     localrule: True

@@ -8,6 +8,10 @@ rule evaluate:
         classifier="results/classifier.safetensors",
     output:
         metrics=of_job("evaluate", "results/metrics/{run}.json"),
+    log:
+        log_of_job("evaluate"),
+    conda:
+        "../envs/vaepipe.yaml"
     threads: settings.evaluate.threads
     resources:
         gpu=gpus("evaluate"),
@@ -20,6 +24,7 @@ rule evaluate:
         " --classifier {input.classifier} {params.evaluate}"
         " --data {params.data}"
         " --out {output.metrics}"
+        " 2>&1 | tee -i {log} >&2"
 
 
 rule compare:
@@ -32,6 +37,10 @@ rule compare:
         tables=TABLES,
         summary="results/summary.json",
         curves="results/curves.csv",
+    log:
+        "results/logs/compare.log",
+    conda:
+        "../envs/vaepipe.yaml"
     params:
         code=code("compare"),
         matrix=flags("matrix"),
@@ -40,6 +49,7 @@ rule compare:
     shell:
         "python workflow/scripts/compare.py {params.matrix}"
         " --data {params.data} --results {params.results}"
+        " 2>&1 | tee -i {log} >&2"
 
 
 rule figures:
@@ -56,6 +66,10 @@ rule figures:
         ],
         VECTORS,
         of_pictured("results/figures/{run}.svg"),
+    log:
+        "results/logs/figures.log",
+    conda:
+        "../envs/vaepipe.yaml"
     params:
         code=code("figures"),
         matrix=flags("matrix"),
@@ -65,3 +79,4 @@ rule figures:
     shell:
         "python workflow/scripts/figures.py {params.matrix} {params.figures}"
         " --data {params.data} --results {params.results}"
+        " 2>&1 | tee -i {log} >&2"

@@ -110,9 +110,14 @@ RESOLVE := uv pip compile pyproject.toml --universal --python-version 3.11 --qui
     --no-annotate --no-header
 # What only a CUDA build of torch needs is left out: torch pins it, and a CPU build does without.
 NO_CUDA := grep -vE '^(nvidia-|cuda-|triton)'
+# What `snakemake --software-deployment-method conda` installs.
+CONDA := workflow/envs/vaepipe.yaml
+
 lock: $(READY)  ## resolve the ranges of pyproject.toml to both locks anew
 	$(PIP) install uv==$(UV_VERSION)
 	$(RESOLVE) | $(NO_CUDA) > requirements.lock
+	{ sed '/- pip:/q' $(CONDA); sed "s/.*/      - \"&\"/" requirements.lock; } > $(CONDA).new
+	mv $(CONDA).new $(CONDA)
 	$(RESOLVE) --extra dev --constraint requirements.lock | $(NO_CUDA) > requirements-dev.lock
 
 # In an environment of its own: it is no part of what it looks at. --strict: a package that could

@@ -35,8 +35,11 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-# Runs in MLflow say which driver made them.
-shell.prefix("export VAEPIPE_DRIVER=snakemake PYTHONPATH=src:${{PYTHONPATH-}}; ")
+# Runs in MLflow say which driver made them. A prefix replaces Snakemake's own, by which a script's
+# failure is not lost in the pipe to its log.
+shell.prefix(
+    "set -euo pipefail; export VAEPIPE_DRIVER=snakemake PYTHONPATH=src:${{PYTHONPATH-}}; "
+)
 
 
 # A limit on GPUs, such as in profiles/default, holds for one machine: a scheduler counts its own.

@@ -104,7 +104,11 @@ class Seen:
 
 def expected_points(run: Run, results: Results) -> dict[tuple[str, int], float]:
     """The points that the files of a run hold, read without this project's code for tracking."""
-    points = {(f"test/{k}", 0): v for k, v in read_json(results.metrics(run))["metrics"].items()}
+    measured = read_json(results.metrics(run))["metrics"]
+    points = {(f"test/{k}", 0): v for k, v in measured.items() if not k.endswith("_sem")}
+    points |= {(f"sem/{k[:-4]}", 0): v for k, v in measured.items() if k.endswith("_sem")}
+    cost = read_json(results.timing(run))
+    points |= {(f"cost/{k}", 0): cost[k] for k in ("cpu_seconds", "seconds", "peak_memory_mib")}
     lines = results.history(run).read_text().splitlines()
     columns = lines[0].split(",")
     for line in lines[1:]:
@@ -118,8 +122,9 @@ def expected_points(run: Run, results: Results) -> dict[tuple[str, int], float]:
 
 
 def assert_whole(results: Results, matrix: Matrix, seen: Seen) -> None:
-    """Every run of the matrix and the comparison are there once, with all they should hold."""
-    assert seen.names() == sorted([*(run.name for run in runs_of(matrix)), "comparison"])
+    """Runs, means over seeds and the comparison are there once, with all they should hold."""
+    means = {f"{run.model}-z{run.latent_dim}" for run in runs_of(matrix)}
+    assert seen.names() == sorted([*(run.name for run in runs_of(matrix)), *means, "comparison"])
     assert {run.info.status for run in seen.runs} == {"FINISHED"}
     assert len(seen.models) == len(runs_of(matrix))
     assert {model.status for model in seen.models} == {"READY"}
@@ -134,5 +139,6 @@ def assert_whole(results: Results, matrix: Matrix, seen: Seen) -> None:
         "differences.csv",
         "protocol.json",
         "report.html",
+        "answers.json",
         "figures",
     }

@@ -16,6 +16,7 @@ from vaepipe.evaluation.tables import comparison_table, differences_table, metri
 from vaepipe.figures import NAMES
 from vaepipe.models import Architecture, build, weights
 from vaepipe.params import Matrix
+from vaepipe.report.answers_file import answers
 from vaepipe.results import Results, Run, runs_of
 
 MANIFEST = {
@@ -40,7 +41,14 @@ PROVENANCE = {
     "committed_params": None,
     "changes": None,
 }
-COST = {"seconds": 1.5, "cpu_seconds": 1.25, "peak_memory_mib": 100.0, "cores": 2}
+COST = {
+    "started": 1_764_000_000.25,
+    "ended": 1_764_000_001.75,
+    "seconds": 1.5,
+    "cpu_seconds": 1.25,
+    "peak_memory_mib": 100.0,
+    "cores": 2,
+}
 COST |= {"device": "a processor"}
 # Metrics that an AE has none of.
 OF_POSTERIOR = {"neg_elbo", "nll", "nll_marginal", "bits_per_dim", "rate", "distortion"}
@@ -127,6 +135,7 @@ def write_tables(results: Results, matrix: Matrix, shift: float = 0.0) -> None:
         draw(results.figure(name), shift)
     write_json(results.provenance, PROVENANCE)
     write_text(results.report, "<!doctype html><title>A report</title><h1>A report</h1>")
+    write_json(results.answers, answers(matrix, results))
 
 
 def write_results(

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import pandas as pd
 import pytest
+import yaml
 from dvc.repo import Repo
 from snakemake.api import SnakemakeApi
 from snakemake.settings.types import OutputSettings, Quietness, ResourceSettings
@@ -32,8 +33,8 @@ CODE = ("src/", "workflow/")
 
 
 def plain(command: str) -> str:
-    """A command without what either driver puts before it: the environment's variables."""
-    words = shlex.split(command)
+    """A command without what the drivers put around it: variables before it, a log behind it."""
+    words = shlex.split(command.partition(" 2>&1 | tee ")[0])
     return " ".join(words[words.index("python") :])
 
 
@@ -65,6 +66,20 @@ def snakemake_stages() -> dict[str, tuple[frozenset, frozenset]]:
             for job in flow._workflow.dag.jobs
             if job.shellcmd
         }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("overlay", [[], ["--configfile", "params/sweep.yaml"]])
+def test_snakemake_has_nothing_to_say_of_the_rules(overlay):
+    """Such as a log for each, which `--lint` asks for."""
+    done = run_in(ROOT, "snakemake", "--lint", *overlay)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_conda_environment_is_the_lock():
+    environment = yaml.safe_load((ROOT / "workflow/envs/vaepipe.yaml").read_text())
+    [of_pip] = [part["pip"] for part in environment["dependencies"] if isinstance(part, dict)]
+    assert of_pip == (ROOT / "requirements.lock").read_text().splitlines()
 
 
 def widened(files: frozenset, wanted: frozenset) -> frozenset:

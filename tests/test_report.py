@@ -34,6 +34,7 @@ from vaepipe.figures import NAMES
 from vaepipe.models import Architecture, build, weights
 from vaepipe.params import Figures, Matrix
 from vaepipe.report import answers, captions, embed, numbers, provenance, words
+from vaepipe.report.page import _weak_classifier
 from vaepipe.report.words import Text
 from vaepipe.results import Results, Run
 
@@ -295,7 +296,9 @@ def test_a_caption_is_its_text_and_the_sentences_of_the_outcome(tmp_path):
 
 def test_one_seed_or_one_model_gives_no_comparison():
     one_seed = table(ae={"nll_marginal": [3.0]}, vae={"nll_marginal": [1.0]})
-    assert said(one_seed, "likelihood") == "VAE or AE. One seed: the spread is unknown"
+    answer = said(one_seed, "likelihood")
+    assert answer.startswith("One seed can't tell; VAE has the lowest value.")
+    assert answer.endswith("One seed: the spread is unknown")
     one_model = table(vae={"nll_marginal": [3.0, 3.1]})
     assert said(one_model, "likelihood").endswith("Nothing to compare")
 
@@ -682,3 +685,15 @@ def test_all_of_a_page_is_in_both_languages(folder):
     english = [e for e in spans if e.get("lang") == "en"]
     assert len(english) * 2 == len(spans) > 200
     assert all(e.get("data-zh") for e in tree.iter("img"))
+
+
+@pytest.mark.parametrize(("accuracy", "weak"), [(54.0, True), (56.0, False)])
+def test_the_page_says_where_the_classifier_is_weak(accuracy, weak):
+    """Half of these labels are of one class: 50 % need no classifier at all."""
+    data = SimpleNamespace(classes=("a", "b", "c"))
+    inputs = SimpleNamespace(data=data, test=SimpleNamespace(labels=torch.tensor([0, 0, 1, 2])))
+    said = _weak_classifier(inputs, {"classifier": {"test_accuracy": accuracy}})
+    assert (said is not None) == weak
+    if weak:
+        assert "54.0 %" in said.en
+        assert "50.0 %" in said.zh

@@ -16,7 +16,7 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
 # Listed for no stage. They turn flags into settings and settings into names of files, and all of
 # that stands in the stage's command, which both drivers compare.
-EXEMPT = {f"src/vaepipe/{name}.py" for name in ("__init__", "params", "flags", "results")}
+EXEMPT = {f"src/vaepipe/{name}.py" for name in ("__init__", "values", "params", "flags", "results")}
 
 
 # How `vaepipe.models.MODELS` names a class that is imported when it is built.

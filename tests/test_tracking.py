@@ -1,18 +1,22 @@
 """Logging to MLflow: what is there, that it is there once, and that it is there whole."""
 
+import base64
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import zlib
 from itertools import count
 from pathlib import Path
 
 import mlflow.pyfunc
 import numpy as np
+import pandas as pd
 import pytest
 import sqlalchemy
 import torch
@@ -22,6 +26,7 @@ from conftest import STRENGTH
 from logged import ALL, ONE, Killed, Seen, assert_whole, start_logging, writes
 from servers import refusing, serve, status
 from synthetic import (
+    COST,
     PROVENANCE,
     TRAIN,
     draw,
@@ -32,12 +37,15 @@ from synthetic import (
 )
 from vaepipe.core.errors import UserError
 from vaepipe.core.files import read_json, sha256, write_json, write_text
+from vaepipe.evaluation.metrics import METRICS
 from vaepipe.figures import COLOURS
 from vaepipe.models import weights
+from vaepipe.params import Matrix
 from vaepipe.results import Results, Run, runs_of
 from vaepipe.tracking.address import store_uri
 from vaepipe.tracking.content import driver
 from vaepipe.tracking.log_runs import log_runs
+from vaepipe.tracking.notes import of_comparison
 from vaepipe.tracking.secrets import redacted, without_secrets
 
 VAE = Run("vae", 3, 0)
@@ -129,6 +137,94 @@ def test_the_comparison_holds_the_report_and_leads_to_its_runs(tracked):
     tags = seen.run("comparison").data.tags
     for run_id in ids["runs"].values():
         assert f"#/experiments/{ids['experiment_id']}/runs/{run_id}" in tags["mlflow.note.content"]
+
+
+def test_a_mean_over_seeds_is_a_run_with_its_interval(tmp_path, schema):
+    """As the table has them; losses are averaged by epoch; one failed seed has no part."""
+    matrix = Matrix(("vae",), (3,), (0, 1, 2))
+    results = write_results(_store(tmp_path / "results", schema), matrix)
+    lost = Run("vae", 3, 2)
+    model, known = weights.load(results.model(lost))
+    weights.save(results.model(lost), model, known | {"failed": "not finite"})
+    write_json(results.metrics(lost), read_json(results.metrics(lost)) | {"metrics": {}})
+    write_tables(results, matrix)
+    log_runs(matrix, "vaepipe", results)
+    seen = Seen(store_uri(results))
+    mean, runs = seen.points("vae-z3"), [seen.points(f"vae-z3-s{seed}") for seed in (0, 1)]
+    table = pd.read_csv(results.comparison_table).set_index("metric")
+    assert set(table.index) == set(METRICS)
+    for name, row in table.iterrows():
+        assert mean[f"test/{name}", 0] == row["mean"]
+        assert mean[f"interval/{name}", 0] == row["high"] - row["mean"]
+    for point in [("validation/loss", 2), ("cost/cpu_seconds", 0)]:
+        assert mean[point] == pytest.approx(sum(run[point] for run in runs) / 2)
+    assert not [name for name, _ in mean if name.startswith(("sem/", "kl/"))]
+    run = seen.run("vae-z3")
+    assert run.data.params["seeds"] == "2"
+    assert "seed" not in run.data.params
+    assert seen.run("vae-z3-s2").info.run_id in run.data.tags["mlflow.note.content"]
+
+
+def test_times_of_a_run_are_those_of_its_training(tracked):
+    _, _, seen = tracked
+    for run in seen.runs:
+        assert run.info.start_time == COST["started"] * 1000
+        assert run.info.end_time == COST["ended"] * 1000
+
+
+def test_the_comparison_says_what_the_report_answers(tracked):
+    results, _, seen = tracked
+    run, answers = seen.run("comparison"), read_json(results.answers)
+    assert len(answers) > 5
+    for one in answers:
+        tag = run.data.tags[f"answer.{one['question']}.z{one['latent_dim']}"]
+        assert tag.startswith(one["answer"].strip())
+        assert tag.endswith(one["how_sure"].strip())
+        assert one["answer"].strip() in run.data.tags["mlflow.note.content"]
+    assert not [one for one in answers if "<" in one["answer"]], "plain text, no tags"
+    mean = seen.run("cvae-z3").data.metrics["test/neg_elbo"]
+    assert run.data.metrics["mean/neg_elbo.cvae-z3"] == mean
+
+
+def test_everything_is_described(tracked):
+    _, ids, seen = tracked
+    experiment = seen.client.get_experiment(ids["experiment_id"])
+    for described in [experiment, *(run.data for run in seen.runs)]:
+        assert described.tags["mlflow.note.content"]
+    assert all(version.description for version in seen.versions)
+
+
+def test_views_are_saved_once_and_changed_with_the_report(results):
+    """In the form that MLflow's page reads, which tests/test_ui.py opens; others stay."""
+    ids = log_runs(ONE, "vaepipe", results)
+    client, experiment = MlflowClient(store_uri(results)), ids["experiment_id"]
+
+    def saved() -> dict[str, str]:
+        return client.get_experiment(experiment).tags
+
+    first, key = saved(), f"mlflow.sharedViewState.{ids['views']['means']}"
+    client.set_experiment_tag(experiment, "mlflow.sharedViewState.mine", "{}")
+    client.set_experiment_tag(experiment, "mlflow.note.content", "Mine.")
+    log_runs(ONE, "vaepipe", results)
+    assert saved()[key] == first[key]
+    write_run(VAE, results, shift=1.0)
+    write_tables(results, ONE, shift=1.0)
+    log_runs(ONE, "vaepipe", results)
+    view = json.loads(saved()[key])
+    assert view["state"] != json.loads(first[key])["state"]
+    state = json.loads(zlib.decompress(base64.b64decode(view["state"].removeprefix("deflate;"))))
+    shown = client.search_runs([experiment], state["searchFilter"])
+    assert [run.info.run_name for run in shown] == ["vae-z3"]
+    assert view["name"].endswith(shown[0].data.tags["report_version"])
+    assert saved()["mlflow.sharedViewState.mine"] == "{}"
+    assert saved()["mlflow.note.content"] == "Mine.", "a description of someone else stays"
+
+
+def test_links_to_very_many_runs_fit_in_a_description():
+    ids = {f"vae-z{dim}-s0": f"{dim:032x}" for dim in range(1000)}
+    note = of_comparison("1", [], {"vae-z3": "ab"}, ids)
+    assert len(note) <= 8000
+    assert re.search(r"and 89\d more", note)
 
 
 def test_the_drivers_name_themselves(monkeypatch):
@@ -251,7 +347,7 @@ def test_other_results_are_other_runs_and_other_figures_are_not(results):
     assert second["runs"] != first["runs"]
     assert second["comparison"] != first["comparison"]
     seen = Seen(store_uri(results))
-    assert seen.names() == ["comparison"] * 2 + [VAE.name] * 2
+    assert seen.names() == ["comparison"] * 2 + ["vae-z3"] * 2 + [VAE.name] * 2
     assert len({run.data.tags["report_version"] for run in seen.runs}) == 2
 
 
@@ -263,7 +359,7 @@ def test_another_report_over_the_same_results_replaces_it_in_the_same_run(result
     client = MlflowClient(store_uri(results))
     path = client.download_artifacts(first["comparison"], "report.html")
     assert "4 s later" in Path(path).read_text()
-    assert Seen(store_uri(results)).names() == ["comparison", VAE.name]
+    assert Seen(store_uri(results)).names() == ["comparison", "vae-z3", VAE.name]
 
 
 def test_tracking_again_after_the_database_was_deleted(results, schema):
@@ -342,12 +438,12 @@ def assert_no_half_run_looks_whole(results: Results) -> None:
     with sqlite3.connect(results.folder / "mlflow.db") as db:
         whole = db.execute(
             "SELECT run_uuid, name FROM runs"
-            " WHERE status = 'FINISHED' AND lifecycle_stage = 'active' AND name != 'comparison'"
+            " WHERE status = 'FINISHED' AND lifecycle_stage = 'active' AND name LIKE '%-s%'"
         ).fetchall()
         for run_id, name in whole:
             [(points,)] = db.execute("SELECT count(*) FROM metrics WHERE run_uuid = ?", (run_id,))
             model = read_json(results.folder / "metrics" / f"{name}.json")
-            assert points == 3 * 4 + len(model["metrics"])  # epochs, columns
+            assert points == 3 * 4 + 3 + len(model["metrics"])  # epochs, columns; costs
             models = db.execute(
                 "SELECT status FROM logged_models WHERE source_run_id = ?"
                 " AND lifecycle_stage = 'active'",

@@ -18,11 +18,12 @@ from logged import ALL
 from stores import free_port
 from synthetic import write_results
 from vaepipe.core.files import write_json
-from vaepipe.evaluation.metrics import METRICS
+from vaepipe.evaluation.metrics import HEADLINE, METRICS
 from vaepipe.results import Results, runs_of
 
 UI = [sys.executable, "-c", "from vaepipe.cli import main; main()", "ui"]
 NAMES = [run.name for run in runs_of(ALL)]
+MEANS = [f"{run.model}-z{run.latent_dim}" for run in runs_of(ALL)]
 # Python imports this in every process that has its folder on its path. It writes down the addresses
 # that are looked up or connected to.
 WATCH = """
@@ -87,7 +88,7 @@ def printed(results, watched):
     child = subprocess.Popen(words, env=watched[0], stdout=subprocess.PIPE, text=True)
     found = {}
     for line in child.stdout:
-        if link := re.match(r"(\w+) +(http\S+)$", line):
+        if link := re.match(r"([\w-]+) +(http\S+)$", line):
             found[link[1]] = link[2]
         if line.startswith("Ctrl-C"):
             break
@@ -131,24 +132,33 @@ def test_it_listens_on_loopback_alone(printed):
 
 
 def test_the_run_list_shows_every_run(printed, browser):
-    shown(browser, printed[0]["runs"], *NAMES, "comparison", "mnist", "Model training")
+    shown(browser, printed[0]["table"], *NAMES, *MEANS, "comparison", "mnist", "Model training")
 
 
-def test_the_charts_show_the_metrics(printed, browser):
-    """The page draws the first charts, and tells how many there are in all."""
-    shown(
-        browser,
-        printed[0]["charts"],
-        *NAMES,
-        f"({2 * len(METRICS)})",
-        "test/active_units",
-        "test/bits_per_dim",
-    )
-
-
-def test_the_compare_page_shows_the_reports_runs(printed, browser):
+def test_the_first_view_has_a_bar_for_each_mean_and_headline_metrics_first(printed, browser):
+    """The page draws the first charts, and tells how many there are in each section."""
     text = shown(
-        browser, printed[0]["compare"], "Comparing 3 Runs", *NAMES, "test/neg_elbo", "train.epochs"
+        browser,
+        printed[0]["means"],
+        *MEANS,
+        "Means over the seeds, report",
+        f"test\n({len(METRICS) + 1})",
+        *(f"test/{name}" for name in HEADLINE[:3]),
+    )
+    assert not [name for name in NAMES if name in text]
+
+
+def test_the_second_view_groups_the_runs_by_model_and_latent_size(printed, browser):
+    text = shown(
+        browser, printed[0]["runs"], "Runs by model and latent size", "3 matching runs", "Group:"
+    )
+    assert text.count("Group: ") == len(MEANS)
+    assert not [name for name in NAMES if name in text], "the groups are folded"
+
+
+def test_the_compare_page_shows_the_means(printed, browser):
+    text = shown(
+        browser, printed[0]["compare"], "Comparing 3 Runs", *MEANS, "test/neg_elbo", "train.epochs"
     )
     assert "comparison" not in text
 
@@ -158,7 +168,9 @@ def test_the_report_is_shown(printed, browser):
 
 
 def test_the_registry_shows_the_champions(printed, browser):
-    shown(browser, printed[0]["models"], "vaepipe-ae", "vaepipe-vae", "vaepipe-cvae", "champion")
+    for name in ("vaepipe-ae", "vaepipe-vae", "vaepipe-cvae"):
+        text = shown(browser, printed[0][name], name, "champion", "Version 1")
+        assert "AI Gateway" not in text, "this is the mode for chat models"
 
 
 def test_nothing_connected_to_the_outside(printed, watched, browser):
@@ -202,7 +214,8 @@ def test_a_store_without_runs_gets_one_message(tmp_path, uri, message):
 
 
 def test_a_server_elsewhere_is_linked_to_and_not_served_again(results, tmp_path):
-    tracked = {"experiment_id": "7", "runs": {"vae": "ab"}, "comparison": "cd"}
+    tracked = {"experiment_id": "7", "cells": {"vae": "ab"}, "comparison": "cd"}
+    tracked |= {"views": {"means": "ef-means", "runs": "ef-runs"}, "registered": []}
     tracked["tracking_uri"] = "https://ann:***@mlflow.example.org"
     write_json(tmp_path / "results/mlflow.json", tracked)
     environment = os.environ | {"MLFLOW_TRACKING_URI": "https://ann:pw@mlflow.example.org"}

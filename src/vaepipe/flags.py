@@ -7,8 +7,9 @@ from typing import Any, TypeVar, get_args, get_origin
 
 from vaepipe.core.errors import UserError
 from vaepipe.models import names
-from vaepipe.params import allowed, from_dict, problems_of
+from vaepipe.params import from_dict
 from vaepipe.results import Results, Run
+from vaepipe.values import allowed, problems_of
 
 T = TypeVar("T")
 

@@ -5,18 +5,17 @@ stage scripts are made from it, so that both drivers, which turn a section into 
 same rules. There are no hidden defaults: params.yaml holds every value.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar
 
-import yaml
-
+from vaepipe import values
 from vaepipe.core.errors import UserError
 from vaepipe.core.files import read_yaml
 from vaepipe.data.manifest import DATA_SETS
-from vaepipe.models import ACTIVATIONS, LIKELIHOODS, NETWORKS, PRIORS, names
+from vaepipe.models import ACTIVATIONS, LIKELIHOODS, NETWORKS, PRIORS
+from vaepipe.values import problems_of, shown
 
 T = TypeVar("T")
 
@@ -204,89 +203,16 @@ class Settings:
 SECTIONS: dict[str, type] = {f.name: f.type for f in fields(Settings)}
 
 
-def allowed(kind: type, rules: Mapping[str, Any]) -> str:
-    """The allowed values of a setting, for messages and help texts."""
-    if rules["model"]:
-        return names.ALLOWED
-    if rules["choices"]:
-        return "one of " + ", ".join(rules["choices"])
-    noun = {int: "a whole number", float: "a number", str: "a text of one line"}[kind]
-    low, high, above = rules["low"], rules["high"], rules["above"]
-    if above is not None:
-        return f"{noun} above {above:g} and at most {high:g}"
-    return noun if low is None else f"{noun} from {low} to {high}"
-
-
-def _fits(value: Any, kind: type, rules: Mapping[str, Any]) -> bool:
-    if kind is float and type(value) is int:
-        value = float(value) if abs(value) < 2**53 else math.inf
-    if type(value) is not kind:
-        return False
-    if rules["model"]:
-        return names.is_model(value)
-    if rules["choices"]:
-        return value in rules["choices"]
-    if kind is str:
-        return bool(value.strip()) and value.isprintable()
-    low, high, above = rules["low"], rules["high"], rules["above"]
-    return (
-        math.isfinite(value)
-        and (low is None or value >= low)
-        and (above is None or value > above)
-        and (high is None or value <= high)
-    )
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _problem(kind: Any, rules: Mapping[str, Any], value: Any) -> str | None:
-    """Why the value is not allowed, or None."""
-    if get_origin(kind) is not tuple:
-        if _fits(value, kind, rules):
-            return None
-        return f"is {_shown(value)}, allowed is {allowed(kind, rules)}"
-    item = get_args(kind)[0]
-    if not isinstance(value, list | tuple) or not value:
-        return f"is {_shown(value)}, allowed is a list, not empty, each {allowed(item, rules)}"
-    for one in value:
-        if not _fits(one, item, rules):
-            return f"holds {_shown(one)}, allowed is a list, each {allowed(item, rules)}"
-    if rules["unique"] and len(set(value)) < len(value):
-        return f"is {_shown(value)}, allowed is each value once"
-    return None
-
-
-def problems_of(name: str, section: type, values: Any) -> list[str]:
-    """What is wrong with the values of one section, a phrase per key; empty if nothing is."""
-    known = {f.name: f for f in fields(section)}
-    if not isinstance(values, Mapping):
-        return [f"{name} is {_shown(values)}, allowed is a section with {', '.join(known)}"]
-    problems = [
-        f"{name}.{_shown(key).strip(chr(39))} is unknown, allowed is one of {', '.join(known)}"
-        for key in values
-        if key not in known
-    ]
-    for key, setting in known.items():
-        if key not in values:
-            problems.append(f"{name}.{key} is missing: {setting.metadata['help']}")
-        elif problem := _problem(setting.type, setting.metadata, values[key]):
-            problems.append(f"{name}.{key} {problem}")
-    return problems
-
-
 def retyped(params: Mapping[str, Any]) -> dict[str, Any]:
     """The params with strings parsed as YAML where the setting is not a string.
 
     Snakemake's `--config 'train={epochs: 1}'` makes every leaf a string.
     """
     return {
-        name: {k: _retyped(v, _kind(SECTIONS.get(name), k)) for k, v in values.items()}
-        if isinstance(values, Mapping)
-        else values
-        for name, values in params.items()
+        name: {k: values.retyped(v, _kind(SECTIONS.get(name), k)) for k, v in section.items()}
+        if isinstance(section, Mapping)
+        else section
+        for name, section in params.items()
     }
 
 
@@ -294,26 +220,14 @@ def _kind(section: type | None, key: str) -> Any:
     return next((f.type for f in fields(section) if f.name == key), str) if section else str
 
 
-def _retyped(value: Any, kind: Any) -> Any:
-    if isinstance(value, list):
-        item = get_args(kind)[0] if get_args(kind) else str
-        return [one if isinstance(one, list) else _retyped(one, item) for one in value]
-    if kind is str or not isinstance(value, str):
-        return value
-    try:
-        return yaml.safe_load(value)
-    except (ValueError, RecursionError, yaml.YAMLError):
-        return value
-
-
 def check(params: Any) -> Settings:
     """The settings of all sections; one `UserError` names every key that is wrong."""
     if not isinstance(params, Mapping):
         raise UserError(
-            f"the params are {_shown(params)}, allowed are sections {', '.join(SECTIONS)}"
+            f"the params are {shown(params)}, allowed are sections {', '.join(SECTIONS)}"
         )
     problems = [
-        f"{_shown(key).strip(chr(39))} is unknown, allowed is one of {', '.join(SECTIONS)}"
+        f"{shown(key).strip(chr(39))} is unknown, allowed is one of {', '.join(SECTIONS)}"
         for key in params
         if key not in SECTIONS
     ]

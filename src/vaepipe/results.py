@@ -145,6 +145,11 @@ class Results:
         return self.folder / "report.html"
 
     @property
+    def answers(self) -> Path:
+        """The page's answers as plain text, a question and latent size each."""
+        return self.folder / "answers.json"
+
+    @property
     def digest(self) -> Path:
         """SHA-256 of every deterministic result."""
         return self.folder / "digest.json"

@@ -16,7 +16,8 @@ from typing import Any
 
 from vaepipe.core.errors import UserError
 from vaepipe.models.names import split
-from vaepipe.params import Train, problems_of
+from vaepipe.params import Train
+from vaepipe.values import problems_of
 
 KEYS = ("method", "trials", "seed", "seeds", "settings")
 METHODS = ("grid", "random")

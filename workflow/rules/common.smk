@@ -1,9 +1,9 @@
 """What the rules share: names of runs and files, flags of the stages, and the start of a run."""
 
 import os
-from glob import glob
 from shlex import join
 
+from vaepipe.core.device_files import has_nvidia_gpu
 from vaepipe.core.files import future_dated, undo_future_dates
 from vaepipe.core.provenance import digest_of_code
 from vaepipe.data.manifest import FILES, MANIFEST
@@ -30,8 +30,7 @@ TABLES = [
 ]
 FIGURES = [f"results/figures/{name}.png" for name in NAMES]
 VECTORS = [f"results/figures/{name}.svg" for name in NAMES]
-SOURCE = settings.data.source
-GPUS = {"auto": 1 if glob("/dev/nvidia[0-9]*") else 0, "cuda": 1, "mps": 0, "cpu": 0}
+GPUS = {"auto": 1 if has_nvidia_gpu() else 0, "cuda": 1, "mps": 0, "cpu": 0}
 OWN_IMAGES = state_of_source(settings.data)
 
 
@@ -104,6 +103,17 @@ def of_job(stage, path):
     return [
         path.format(run=RUN.format(**cell, seed=seed)) for seed in seeds_of_job(stage)
     ]
+
+
+def log_of_job(stage):
+    """The log of one job of train or evaluate.
+
+    What a script says goes through `tee` to a log and to the terminal; by `-i`, Ctrl-C ends the
+    script and not what reads its last words.
+    """
+    together = getattr(settings, stage).seeds_at_once == "all"
+    job = "{model}-z{latent_dim}" if together else RUN
+    return f"results/logs/{stage}/{job}.log"
 
 
 def captioned(path, caption, category):

@@ -8,7 +8,11 @@ rule evaluate:
         classifier="results/classifier.safetensors",
     output:
         metrics=of_job("evaluate", "results/metrics/{run}.json"),
+    log:
+        log_of_job("evaluate"),
     priority: costly_first(more=0)
+    conda:
+        "../envs/vaepipe.yaml"
     threads: settings.evaluate.threads
     resources:
         gpu=gpus("evaluate"),
@@ -21,6 +25,7 @@ rule evaluate:
         " --classifier {input.classifier} {params.evaluate}"
         " --data {params.data}"
         " --out {output.metrics}"
+        " 2>&1 | tee -i {log} >&2"
 
 
 rule compare:
@@ -33,6 +38,10 @@ rule compare:
         tables=TABLES,
         summary="results/summary.json",
         curves="results/curves.csv",
+    log:
+        "results/logs/compare.log",
+    conda:
+        "../envs/vaepipe.yaml"
     params:
         code=code("compare"),
         matrix=flags("matrix"),
@@ -41,6 +50,7 @@ rule compare:
     shell:
         "python workflow/scripts/compare.py {params.matrix}"
         " --data {params.data} --results {params.results}"
+        " 2>&1 | tee -i {log} >&2"
 
 
 rule figures:
@@ -57,6 +67,10 @@ rule figures:
         ],
         VECTORS,
         of_pictured("results/figures/{run}.svg"),
+    log:
+        "results/logs/figures.log",
+    conda:
+        "../envs/vaepipe.yaml"
     threads: settings.figures.processes
     params:
         code=code("figures"),
@@ -67,3 +81,4 @@ rule figures:
     shell:
         "python workflow/scripts/figures.py {params.matrix} {params.figures}"
         " --data {params.data} --results {params.results}"
+        " 2>&1 | tee -i {log} >&2"

@@ -19,6 +19,10 @@ rule provenance:
     output:
         digest="results/digest.json",
         provenance="results/provenance.json",
+    log:
+        "results/logs/provenance.log",
+    conda:
+        "../envs/vaepipe.yaml"
     params:
         code=code("provenance"),
         matrix=flags("matrix"),
@@ -27,6 +31,7 @@ rule provenance:
     shell:
         "python workflow/scripts/provenance.py {params.matrix}"
         " --data {params.data} --results {params.results}"
+        " 2>&1 | tee -i {log} >&2"
 
 
 rule report:
@@ -40,7 +45,12 @@ rule report:
         vectors=VECTORS,
         provenance="results/provenance.json",
     output:
-        captioned("results/report.html", "page", "Report"),
+        report=captioned("results/report.html", "page", "Report"),
+        answers="results/answers.json",
+    log:
+        "results/logs/report.log",
+    conda:
+        "../envs/vaepipe.yaml"
     params:
         code=code("report"),
         matrix=flags("matrix"),
@@ -50,21 +60,28 @@ rule report:
     shell:
         "python workflow/scripts/report.py {params.matrix} {params.figures}"
         " --data {params.data} --results {params.results}"
+        " 2>&1 | tee -i {log} >&2"
 
 
 rule track:
     input:
         models=of_runs("results/models/{run}.safetensors"),
         histories=of_runs("results/history/{run}.csv"),
+        timings=of_runs("results/timing/{run}.json"),
         metrics=of_runs("results/metrics/{run}.json"),
         tables=TABLES,
         figures=FIGURES,
         figures_of_runs=of_pictured("results/figures/{run}.png"),
         provenance="results/provenance.json",
         report="results/report.html",
+        answers="results/answers.json",
     output:
         "results/mlflow.json",
+    log:
+        "results/logs/track.log",
     localrule: True
+    conda:
+        "../envs/vaepipe.yaml"
     params:
         code=code("track"),
         matrix=flags("matrix"),
@@ -72,3 +89,4 @@ rule track:
         results=lambda wildcards, output: results_of(output),
     shell:
         "python workflow/scripts/track.py {params.matrix} {params.track} --results {params.results}"
+        " 2>&1 | tee -i {log} >&2"

@@ -3,56 +3,12 @@
 Not part of `all`; params/sweep.yaml has an example, docs/scaling.md the explanation.
 """
 
-import json
 
-from vaepipe import sweep as sweeping
-
-try:
-    SWEEP = sweeping.check(
-        config["sweep"],
-        settings.train,
-        settings.matrix.seeds,
-        settings.matrix.models,
-    )
-    TRIALS = {trial.name: trial for trial in sweeping.trials(SWEEP, settings.train)}
-except UserError as error:
-    raise WorkflowError(str(error)) from None
-
-IN_TRIAL = "results/sweep/{trial}/"
-SWEEP_FLAGS = join(["--sweep", json.dumps(config["sweep"])])
-CELLS = [(m, d) for m in settings.matrix.models for d in settings.matrix.latent_dims]
+include: "sweep_common.smk"
 
 
 wildcard_constraints:
     trial="[0-9a-f]{10}",
-
-
-def of_trials(path):
-    """The path of every run of every trial."""
-    return [
-        path.format(trial=trial, run=f"{model}-z{dim}-s{seed}")
-        for trial in TRIALS
-        for model, dim in CELLS
-        for seed in SWEEP.seeds
-    ]
-
-
-def of_chosen(path):
-    """The path of the test's runs of what was chosen, once that is known."""
-
-    def paths(wildcards):
-        with open(checkpoints.sweep_choose.get().output.chosen) as file:
-            chosen = json.load(file)
-        return [
-            path.format(
-                trial=chosen[sweeping.cell_name(model, dim)],
-                run=f"{model}-z{dim}-s{seed}",
-            )
-            for model, dim in CELLS
-            for seed in settings.matrix.seeds
-        ]
-
-    return paths
 
 
 rule sweep_train:
@@ -62,6 +18,10 @@ rule sweep_train:
         model=f"{IN_TRIAL}models/{RUN}.safetensors",
         history=f"{IN_TRIAL}history/{RUN}.csv",
         timing=f"{IN_TRIAL}timing/{RUN}.json",
+    log:
+        f"results/logs/sweep_train/{{trial}}/{RUN}.log",
+    conda:
+        "../envs/vaepipe.yaml"
     threads: settings.train.threads
     resources:
         gpu=gpus("train"),
@@ -74,6 +34,7 @@ rule sweep_train:
         "python workflow/scripts/train.py --model {wildcards.model}"
         " --latent_dim {wildcards.latent_dim} --seed {wildcards.seed} {params.train}"
         " --data {params.data} --results {params.results}"
+        " 2>&1 | tee -i {log} >&2"
 
 
 checkpoint sweep_choose:
@@ -83,15 +44,21 @@ checkpoint sweep_choose:
     output:
         trials="results/sweep/trials.csv",
         chosen="results/sweep/chosen.json",
+    log:
+        "results/logs/sweep_choose.log",
     localrule: True
+    conda:
+        "../envs/vaepipe.yaml"
     params:
+        sweep=SWEEP_FLAGS,
         code=code("compare"),
         matrix=flags("matrix"),
         train=flags("train"),
         results=lambda wildcards, output: results_of(output),
     shell:
-        "python workflow/scripts/sweep_choose.py {SWEEP_FLAGS} {params.matrix} {params.train}"
+        "python workflow/scripts/sweep_choose.py {params.sweep} {params.matrix} {params.train}"
         " --results {params.results}"
+        " 2>&1 | tee -i {log} >&2"
 
 
 rule sweep_evaluate:
@@ -101,6 +68,10 @@ rule sweep_evaluate:
         classifier="results/classifier.safetensors",
     output:
         metrics=f"{IN_TRIAL}metrics/{RUN}.json",
+    log:
+        f"results/logs/sweep_evaluate/{{trial}}/{RUN}.log",
+    conda:
+        "../envs/vaepipe.yaml"
     threads: settings.evaluate.threads
     resources:
         gpu=gpus("evaluate"),
@@ -113,6 +84,7 @@ rule sweep_evaluate:
         " --classifier {input.classifier} {params.evaluate}"
         " --data {params.data}"
         " --out {output.metrics}"
+        " 2>&1 | tee -i {log} >&2"
 
 
 rule sweep_track:
@@ -121,16 +93,22 @@ rule sweep_track:
         chosen="results/sweep/chosen.json",
     output:
         "results/sweep/mlflow.json",
+    log:
+        "results/logs/sweep_track.log",
     localrule: True
+    conda:
+        "../envs/vaepipe.yaml"
     params:
+        sweep=SWEEP_FLAGS,
         code=code("track"),
         matrix=flags("matrix"),
         train=flags("train"),
         track=flags("track"),
         results=lambda wildcards, output: results_of(output),
     shell:
-        "python workflow/scripts/sweep_track.py {SWEEP_FLAGS} {params.matrix} {params.train}"
+        "python workflow/scripts/sweep_track.py {params.sweep} {params.matrix} {params.train}"
         " {params.track} --results {params.results}"
+        " 2>&1 | tee -i {log} >&2"
 
 
 rule sweep:
@@ -142,12 +120,18 @@ rule sweep:
     output:
         report="results/sweep/report.html",
         test="results/sweep/test.csv",
+    log:
+        "results/logs/sweep.log",
     localrule: True
+    conda:
+        "../envs/vaepipe.yaml"
     params:
+        sweep=SWEEP_FLAGS,
         code=code("report"),
         matrix=flags("matrix"),
         train=flags("train"),
         results=lambda wildcards, output: results_of(output),
     shell:
-        "python workflow/scripts/sweep_report.py {SWEEP_FLAGS} {params.matrix} {params.train}"
+        "python workflow/scripts/sweep_report.py {params.sweep} {params.matrix} {params.train}"
         " --metrics {input.metrics} --results {params.results}"
+        " 2>&1 | tee -i {log} >&2"

@@ -8,7 +8,11 @@ rule train:
         models=of_job("train", "results/models/{run}.safetensors"),
         histories=of_job("train", "results/history/{run}.csv"),
         timings=of_job("train", "results/timing/{run}.json"),
+    log:
+        log_of_job("train"),
     priority: costly_first(more=10)
+    conda:
+        "../envs/vaepipe.yaml"
     threads: settings.train.threads
     resources:
         gpu=gpus("train"),
@@ -22,6 +26,7 @@ rule train:
         "python workflow/scripts/train.py --model {wildcards.model}"
         " --latent_dim {wildcards.latent_dim} --seed {params.seeds} {params.train}"
         " --data {params.data} --results {params.results}"
+        " 2>&1 | tee -i {log} >&2"
 
 
 rule classify:
@@ -30,7 +35,11 @@ rule classify:
     output:
         classifier="results/classifier.safetensors",
         metrics="results/classifier.json",
+    log:
+        "results/logs/classify.log",
     priority: 11
+    conda:
+        "../envs/vaepipe.yaml"
     threads: settings.classify.threads
     resources:
         gpu=gpus("classify"),
@@ -42,3 +51,4 @@ rule classify:
     shell:
         "python workflow/scripts/classify.py {params.classify}"
         " --data {params.data} --results {params.results}"
+        " 2>&1 | tee -i {log} >&2"

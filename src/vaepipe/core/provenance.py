@@ -102,16 +102,23 @@ class Stopwatch:
     """
 
     def __init__(self) -> None:
+        self.started = time.time()
         self.start = time.perf_counter(), time.process_time()
         self.earlier: dict[str, float] = {}
 
     def read(self) -> dict[str, float]:
-        """Wall and processor seconds in all, the largest peak memory in MiB, and cores."""
+        """Wall and processor seconds in all, the largest peak memory in MiB, and cores.
+
+        `started` and `ended` are the first start and now, in seconds since 1970, UTC; pauses
+        between two processes lie between them and are no part of the wall seconds.
+        """
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         wall, processor = time.perf_counter() - self.start[0], time.process_time() - self.start[1]
         mebibytes = peak / (2**20 if sys.platform == "darwin" else 2**10)
         before = self.earlier.get
         return {
+            "started": round(before("started", self.started), 3),
+            "ended": round(time.time(), 3),
             "seconds": round(before("seconds", 0.0) + wall, 3),
             "cpu_seconds": round(before("cpu_seconds", 0.0) + processor, 3),
             "peak_memory_mib": round(max(before("peak_memory_mib", 0.0), mebibytes), 1),

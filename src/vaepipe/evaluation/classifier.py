@@ -20,13 +20,12 @@ from vaepipe.core.files import write_bytes, write_json
 from vaepipe.core.rng import generator
 from vaepipe.data.dataset import Images, grey, test_images, training_images
 from vaepipe.data.manifest import MNIST, About, about, read_manifest
-from vaepipe.evaluation import statistics
+from vaepipe.evaluation import metrics, statistics
 from vaepipe.models import weights
 from vaepipe.params import Classify
 from vaepipe.results import Results
 from vaepipe.training.adam import Adam
 
-WEAK = 5.0  # percentage points above the largest class, below which a classifier is called weak
 BLOCK = 1000  # images classified together
 
 
@@ -141,8 +140,8 @@ def classify(settings: Classify, data: Path, results: Results) -> None:
     trained = train(training, settings, device, of)
     save(results.classifier, trained)
     found = evaluate(trained, test, settings.seed, device)
-    largest = 100 * test.labels.unique(return_counts=True)[1].max().item() / len(test.labels)
-    if found["test_accuracy"] < largest + WEAK:
+    largest = statistics.largest_class(test.labels)
+    if metrics.is_weak(found["test_accuracy"], largest):
         print(
             f"vaepipe: the classifier is right for {found['test_accuracy']:.1f} % of the test"
             f" images, and the largest class alone has {largest:.1f} %: it tells the classes hardly"

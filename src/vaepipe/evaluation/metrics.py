@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 CLASSES = 10  # of MNIST
+WEAK = 5.0  # percentage points above the largest class, below which a classifier is called weak
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,11 @@ HEADLINE = (
     "probe_accuracy",
     "frechet_distance",
 )
+
+
+def is_weak(test_accuracy: float, largest: float) -> bool:
+    """Whether a classifier is hardly better than always answering the largest class, both in %."""
+    return test_accuracy < largest + WEAK
 
 
 def direction(name: str, conditional: bool) -> str:

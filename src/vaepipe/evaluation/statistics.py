@@ -45,6 +45,11 @@ def bootstrapped(
     }
 
 
+def largest_class(labels: Tensor) -> float:
+    """The share of the most frequent of the labels `[n]`, in per cent."""
+    return 100 * labels.unique(return_counts=True)[1].max().item() / len(labels)
+
+
 def frechet_distance(one: Moments, other: Moments) -> float:
     """|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)), Dowson and Landau 1982.
 

@@ -176,6 +176,9 @@ def _compared(
         )
         return text, _how_sure(max(row.p_holm for row in against.values())), "sure"
     n = min(cell.n for cell in ranked)
+    if n < 2:
+        text = say(f"answers.one_seed_{better}", model=names([first.model]), note=note)
+        return text, *_undecided(n)
     open_between = either([first.model, *tied])
     if len(tied) == len(against):
         return say("answers.undecided", models=open_between, note=note), *_undecided(n)

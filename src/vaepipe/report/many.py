@@ -16,6 +16,7 @@ from vaepipe.models.names import title
 from vaepipe.params import Matrix
 from vaepipe.report import templates
 from vaepipe.report.numbers import number, typeset
+from vaepipe.report.words import Text, say
 from vaepipe.results import Results, pictured_cells
 
 WIDTH, AXIS, MARGIN = 960, 280, 60  # of the drawing and its axes, in its own units
@@ -65,8 +66,7 @@ def cells_html(results: Results) -> Markup:
         metric = METRICS[name]
         values = [None if math.isnan(value) else value for value in means[name]]
         columns.append(Column(f"{typeset(metric.title)}, {metric.unit}", values, metric.digits))
-    caption = "Each row is a model with a latent size: means over the seeds, on the test images."
-    return html(columns, [colour(model) for model in means["model"]], caption)
+    return html(columns, [colour(model) for model in means["model"]], say("many.cells"))
 
 
 def colour(model: str) -> str:
@@ -74,7 +74,7 @@ def colour(model: str) -> str:
     return COLOURS.get(model, "#777777")
 
 
-def html(columns: Sequence[Column], colours: Sequence[str], caption: str) -> Markup:
+def html(columns: Sequence[Column], colours: Sequence[str], caption: str | Text) -> Markup:
     """The drawing and the table below it, whose rows and lines belong together."""
     template = templates.environment().get_template("many.html.j2")
     titles = [_wrapped(column.title, len(columns)) for column in columns]

@@ -10,7 +10,8 @@ from plotly.offline import get_plotlyjs
 from vaepipe.core.device import prepare
 from vaepipe.core.files import read_json, read_table
 from vaepipe.data.manifest import verify
-from vaepipe.evaluation.metrics import HEADLINE, METRICS
+from vaepipe.evaluation.metrics import HEADLINE, METRICS, is_weak
+from vaepipe.evaluation.statistics import largest_class
 from vaepipe.evaluation.verdicts import with_verdicts
 from vaepipe.figures import NAMES, colour
 from vaepipe.figures.inputs import Inputs
@@ -213,10 +214,21 @@ def _texts(
             images=f"{protocol['images']:,}",
         ),
         "seeds": seeds,
+        "weak": _weak_classifier(inputs, protocol),
         "conditional_names": names(sorted(conditional)) if conditional else None,
         "published": say("answers.published", **PUBLISHED) if alike else None,
         "colours": {model: colour(model, matrix.models) for model in matrix.models},
     }
+
+
+def _weak_classifier(inputs: Inputs, protocol: dict[str, Any]) -> Text | None:
+    """A warning where the classifier of generated images hardly tells the classes apart."""
+    if not inputs.data.classes:
+        return None
+    accuracy, largest = protocol["classifier"]["test_accuracy"], largest_class(inputs.test.labels)
+    if not is_weak(accuracy, largest):
+        return None
+    return say("table.weak_classifier", accuracy=f"{accuracy:.1f}", largest=f"{largest:.1f}")
 
 
 def _provenance(

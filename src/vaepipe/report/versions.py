@@ -12,6 +12,7 @@ from PIL import Image
 from vaepipe.evaluation.metrics import METRICS
 from vaepipe.report import templates
 from vaepipe.report.numbers import typeset
+from vaepipe.report.words import translated
 from vaepipe.versions.diff import Diff, as_json, mean, shown
 
 WIDTH = 900  # pixels of a figure that stands beside another
@@ -39,7 +40,12 @@ def page(diff: Diff) -> str:
 
 def _environment() -> Environment:
     environment = templates.environment()
-    environment.filters |= {"shown": shown, "small": _small, "typeset": typeset}
+    environment.filters |= {
+        "shown": shown,
+        "small": _small,
+        "typeset": typeset,
+        "translated": translated,
+    }
     environment.globals |= {"mean": mean, "METRICS": METRICS}
     return environment
 

@@ -17,7 +17,7 @@ from vaepipe.evaluation.metrics import METRICS
 from vaepipe.models import weights
 from vaepipe.results import Results, Run
 from vaepipe.tracking.names import data_digest
-from vaepipe.tracking.registry import registered_name
+from vaepipe.tracking.registry import registered_name, weights_digest
 from vaepipe.tracking.store import Store
 
 KINDS = {
@@ -142,7 +142,6 @@ def write_cards(store: Store, ids: Mapping[str, str], results: Results) -> list[
     Args:
         ids: MLflow's run ids by the runs' names.
     """
-    runs = {run_id: name for name, run_id in ids.items()}
     comparison, protocol = read_table(results.comparison_table), read_json(results.protocol)
     paths = {name: results.folder / "models" / f"{name}.safetensors" for name in ids}
     known = {name: weights.read_metadata(path) for name, path in paths.items()}
@@ -152,14 +151,24 @@ def write_cards(store: Store, ids: Mapping[str, str], results: Results) -> list[
             champion = store.client.get_model_version_by_alias(registered, "champion")
         except MlflowException:
             continue  # all of its runs failed
-        if champion.run_id not in runs:
+        name = _run_with(champion, paths, ids)
+        if name is None:
             continue  # a champion of other results has its card there
-        text = card(
-            registered, champion.version, known[runs[champion.run_id]], comparison, protocol
-        )
+        text = card(registered, champion.version, known[name], comparison, protocol)
         path = results.folder / "cards" / f"{registered}.md"
         write_text(path, text)
         if champion.description != text:
             store.client.update_model_version(registered, champion.version, description=text)
         written.append(path)
     return written
+
+
+def _run_with(version: Any, paths: Mapping[str, Path], ids: Mapping[str, str]) -> str | None:
+    """The run whose weights a version has; it may have been logged under another id before."""
+    for name, path in paths.items():
+        cell = f"-z{version.tags.get('latent_dim')}-s{version.tags.get('seed')}"
+        if ids[name] == version.run_id or (
+            name.endswith(cell) and version.tags.get("weights_digest") == weights_digest(path)
+        ):
+            return name
+    return None

@@ -16,14 +16,20 @@ from vaepipe.evaluation.metrics import METRICS
 from vaepipe.models import weights
 from vaepipe.params import Evaluate
 from vaepipe.results import Results, Run
+from vaepipe.tracking import notes
 from vaepipe.tracking.names import (
+    LAYOUT,
     data_digest,
     digest,
     history_points,
+    metric_name,
     run_params,
     run_tags,
     training_digest,
 )
+
+NOTE = "mlflow.note.content"  # MLflow shows this tag as the description
+COSTS = ("cpu_seconds", "seconds", "peak_memory_mib")
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,10 @@ class Content:
 
     Artifacts are given by their file, with the folder within the run. Those of `refreshed` are no
     part of the digest: results that stay the same are the same run, however they are drawn, and
-    the new files replace the old.
+    the new files replace the old; so do `refreshed_tags`.
+
+    `start` and `end` are those of the training, in milliseconds since 1970, or None where that is
+    not known.
     """
 
     name: str
@@ -40,11 +49,14 @@ class Content:
     tags: dict[str, str]
     artifacts: dict[Path, str]
     refreshed: dict[Path, str] = field(default_factory=dict)
+    refreshed_tags: dict[str, str] = field(default_factory=dict)
     params: dict[str, str] = field(default_factory=dict)
     metrics: list[Metric] = field(default_factory=list)
     data: Dataset | None = None
     weights: Path | None = None
     training: str | None = None
+    start: int | None = None
+    end: int | None = None
 
 
 def driver() -> str:
@@ -74,18 +86,24 @@ def of_run(run: Run, results: Results, pictured: bool = True) -> Content:
     files = [results.model(run), results.history(run), results.metrics(run)]
     metadata, measured = weights.read_metadata(files[0]), read_json(files[2])
     reason = {"failed": metadata["failed"]} if failed(metadata) else {}
+    timing = read_json(results.timing(run))
+    note = {NOTE: notes.of_run(run, metadata)}
     return Content(
         name=run.name,
-        digest=digest(map(sha256, files)),
-        tags=run_tags(run, metadata["data"]) | reason,
+        digest=digest([LAYOUT, *map(sha256, files)]),
+        tags=run_tags(run, metadata["data"]) | reason | note,
         artifacts={files[1]: "", files[2]: ""},
         refreshed={results.figure(run.name): "figures"} if pictured else {},
         params=run_params(run, metadata["train"]) | evaluation_params(measured["protocol"]),
         # In this order, because the UI's compare page begins with the first metric.
-        metrics=test_metrics(measured["metrics"]) + history_points(history_rows(files[1])),
+        metrics=test_metrics(measured["metrics"])
+        + cost_metrics(timing)
+        + history_points(history_rows(files[1])),
         data=data_set(metadata["data"]),
         weights=files[0],
         training=training_digest(metadata),
+        start=milliseconds(timing, "started"),
+        end=milliseconds(timing, "ended"),
     )
 
 
@@ -108,11 +126,22 @@ def history_rows(path: Path) -> list[dict[str, float]]:
 
 
 def test_metrics(metrics: Mapping[str, float]) -> list[Metric]:
-    """The metrics of the test set and their standard errors as `test/neg_elbo` and so on."""
+    """The metrics of the test set and their standard errors, as `metric_name` calls them."""
     now = int(time.time() * 1000)
     place = {name: i for i, m in enumerate(METRICS) for name in (m, f"{m}_sem")}
     names = sorted(metrics, key=lambda name: place.get(name, len(place)))
-    return [Metric(f"test/{name}", float(metrics[name]), now, 0) for name in names]
+    return [Metric(metric_name(name), float(metrics[name]), now, 0) for name in names]
+
+
+def cost_metrics(timing: Mapping[str, Any]) -> list[Metric]:
+    """What training took, as `cost/cpu_seconds` and so on."""
+    now = int(time.time() * 1000)
+    return [Metric(f"cost/{name}", float(timing[name]), now, 0) for name in COSTS if name in timing]
+
+
+def milliseconds(timing: Mapping[str, Any], moment: str) -> int | None:
+    """A moment of training as MLflow has it; None in timings of older versions."""
+    return int(timing[moment] * 1000) if moment in timing else None
 
 
 def data_set(manifest: Mapping[str, Any]) -> Dataset:

@@ -18,10 +18,10 @@ def run_link(experiment_id: str, run_id: str = "", base: str = "") -> str:
     return f"{base}#/experiments/{experiment_id}/runs" + (f"/{run_id}" if run_id else "")
 
 
-def links_to_runs(experiment_id: str, ids: Mapping[str, str]) -> str:
-    """Markdown for the description of the comparison: a link to each run, by the run's name."""
-    lines = [f"- [{name}]({run_link(experiment_id, run_id)})" for name, run_id in ids.items()]
-    return "\n".join(["The runs of this comparison:", "", *lines])
+def view_link(experiment_id: str, view: str, base: str = "") -> str:
+    """The address of a saved view of an experiment's runs, as charts."""
+    runs = run_link(experiment_id, base=base)
+    return f"{runs}?{MODE}&compareRunsMode=CHART&viewStateShareKey={quote(view)}"
 
 
 def links(base: str, logged: Mapping[str, Any]) -> dict[str, str]:
@@ -30,15 +30,18 @@ def links(base: str, logged: Mapping[str, Any]) -> dict[str, str]:
     Args:
         logged: what `log_runs` returned.
     """
-    experiment, ids = logged["experiment_id"], list(logged["runs"].values())
+    experiment, views = logged["experiment_id"], logged["views"]
+    ids = list(logged["cells"].values())
     base = base.rstrip("/") + "/"
     runs = run_link(experiment, base=base)
     compared = f"runs={quote(json.dumps(ids))}&experiments={quote(json.dumps([experiment]))}"
     comparison = run_link(experiment, logged["comparison"], base)
     return {
-        "runs": f"{runs}?{MODE}",
-        "charts": f"{runs}?{MODE}&compareRunsMode=CHART",
+        "means": view_link(experiment, views["means"], base),
+        "runs": view_link(experiment, views["runs"], base),
+        "table": f"{runs}?{MODE}",
         "compare": f"{base}#/compare-runs?{compared}&{MODE}",
         "report": f"{comparison}/artifacts/report.html?{MODE}",
-        "models": f"{base}#/models?{MODE}",
+        # MLflow's list of all registered models forgets the mode that a link asks for.
+        **{name: f"{base}#/models/{quote(name)}?{MODE}" for name in logged["registered"]},
     }

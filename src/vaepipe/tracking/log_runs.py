@@ -2,7 +2,9 @@
 killed."""
 
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import mlflow
@@ -10,30 +12,72 @@ from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.entities import Run as MlflowRun
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
-from vaepipe.core.files import locked, sha256
+from vaepipe.core.files import locked, read_table, sha256
 from vaepipe.figures import NAMES
 from vaepipe.params import Matrix
 from vaepipe.results import Results, pictured_runs, runs_of
 from vaepipe.tracking.address import store_uri
 from vaepipe.tracking.cards import write_cards
+from vaepipe.tracking.cells import cells, comparison_run
 from vaepipe.tracking.content import Content, common_tags, of_run
-from vaepipe.tracking.links import links_to_runs
 from vaepipe.tracking.models import logged_model, models_of
 from vaepipe.tracking.names import digest
 from vaepipe.tracking.registry import register
 from vaepipe.tracking.secrets import without_secrets
 from vaepipe.tracking.store import BATCH, Store, connect, exclusively, usable
+from vaepipe.tracking.views import keys, save_views
+
+LOGGED = "logged"  # tag: when the last of a run was written, which is not when training ended
 
 
 def log_runs(matrix: Matrix, experiment: str, results: Results) -> dict[str, Any]:
-    """Log every run of the matrix and one run that holds the comparison; register the models.
+    """Log every run, the means over the seeds, and the comparison; register the models.
 
     A run is known by the digest of its files. One that is there whole is left alone, one that was
     cut short is written anew, or completed if training has streamed to it. Runs of other versions
     stay, to be compared with.
 
     Returns:
-        The store, the experiment's id, and the MLflow run id of each run and of the comparison.
+        The store, the experiment's id, the MLflow run id of each run, of each mean over seeds and
+        of the comparison, names of the registered models, and keys of the saved views.
+
+    Raises:
+        UserError: the store can't be used, or another process is logging these results.
+    """
+    with opened(experiment, results) as (store, begun):
+        tables = [results.metrics_table, results.comparison_table, results.differences_table]
+        tables.append(results.protocol)
+        figures = [results.figure(name) for name in NAMES]
+        version = digest(map(sha256, [*tables, *figures]))[:12]
+        tags = common_tags(results) | {"report_version": version}
+
+        pictured = set(pictured_runs(matrix))
+        contents = {run: of_run(run, results, run in pictured) for run in runs_of(matrix)}
+        ids = {run.name: log_run(store, one, tags, begun) for run, one in contents.items()}
+        with exclusively(store.uri):
+            registered = {register(store, run, ids[run.name], results) for run in contents}
+            write_cards(store, ids, results)
+        experiment_id = store.experiment_id
+        of_cells = cells(contents, read_table(results.comparison_table), ids, experiment_id)
+        cell_ids = {one.name: log_run(store, one, tags, begun) for one in of_cells}
+        whole = comparison_run(results, tables, version, of_cells, cell_ids, ids, experiment_id)
+        comparison = log_run(store, whole, tags, begun)
+        in_all = dict.fromkeys((run.model, run.latent_dim) for run in contents)
+        save_views(store, version, comparison, in_all)
+        return {
+            "tracking_uri": without_secrets(store.uri),
+            "experiment_id": experiment_id,
+            "runs": ids,
+            "cells": cell_ids,
+            "comparison": comparison,
+            "registered": sorted(registered - {None}),
+            "views": dict(zip(("means", "runs"), keys(store), strict=True)),
+        }
+
+
+@contextmanager
+def opened(experiment: str, results: Results) -> Iterator[tuple[Store, list[MlflowRun]]]:
+    """The open store, for this process alone of those that log these results, and `unfinished`.
 
     Raises:
         UserError: the store can't be used, or another process is logging these results.
@@ -45,37 +89,7 @@ def log_runs(matrix: Matrix, experiment: str, results: Results) -> dict[str, Any
     ):
         mlflow.set_tracking_uri(uri)  # the registry looks for models there, whatever its client
         store = connect(uri, experiment, results)
-        begun = unfinished(store)
-        tables = [results.metrics_table, results.comparison_table, results.differences_table]
-        tables.append(results.protocol)
-        figures = [results.figure(name) for name in NAMES]
-        version = digest(map(sha256, [*tables, *figures]))[:12]
-        tags = common_tags(results) | {"report_version": version}
-
-        runs = runs_of(matrix)
-        pictured = set(pictured_runs(matrix))
-        ids = {
-            run.name: log_run(store, of_run(run, results, run in pictured), tags, begun)
-            for run in runs
-        }
-        with exclusively(uri):
-            for run in runs:
-                register(store, run, ids[run.name], results)
-            write_cards(store, ids, results)
-        comparison = Content(
-            name="comparison",
-            digest=digest([version, *ids.values()]),
-            tags={"mlflow.note.content": links_to_runs(store.experiment_id, ids)},
-            artifacts=dict.fromkeys(tables, ""),
-            # The report shows seconds, which differ from one run of the pipeline to the next.
-            refreshed=dict.fromkeys(figures, "figures") | {results.report: ""},
-        )
-        return {
-            "tracking_uri": without_secrets(uri),
-            "experiment_id": store.experiment_id,
-            "runs": ids,
-            "comparison": log_run(store, comparison, tags, begun),
-        }
+        yield store, unfinished(store)
 
 
 def is_whole(run: MlflowRun) -> bool:
@@ -104,15 +118,19 @@ def log_run(
         refresh(store, whole[0], content, tags)
         return whole[0].info.run_id
 
-    tags = tags | content.tags | {"digest": content.digest, "writer": store.writer}
+    tags = tags | content.tags | content.refreshed_tags
+    tags |= {"digest": content.digest, "writer": store.writer}
     if streamed:
         run_id = streamed.info.run_id
         store.client.update_run(run_id, status="RUNNING")
     else:
-        made = store.client.create_run(store.experiment_id, run_name=content.name, tags=tags)
+        made = store.client.create_run(
+            store.experiment_id, start_time=content.start, run_name=content.name, tags=tags
+        )
         run_id = made.info.run_id  # it is RUNNING until all of it is there
     fill(store, run_id, content, tags, logged_points(store, streamed) if streamed else {})
-    store.client.set_terminated(run_id, "FAILED" if "failed" in content.tags else "FINISHED")
+    status = "FAILED" if "failed" in content.tags else "FINISHED"
+    store.client.set_terminated(run_id, status, content.end)
     print(f"logged {content.name} to MLflow as {run_id}", file=sys.stderr)
     # Another writer may have logged the same results meanwhile: the run finished first stays.
     first, *later = finished(store, content)
@@ -125,7 +143,7 @@ def finished(store: Store, content: Content) -> list[MlflowRun]:
     """The whole runs with these results, the first to be finished first."""
     same = f"tags.digest = '{content.digest}' and tags.`mlflow.runName` = '{content.name}'"
     found = filter(is_whole, store.client.search_runs([store.experiment_id], same))
-    return sorted(found, key=lambda run: (run.info.end_time, run.info.run_id))
+    return sorted(found, key=lambda run: (int(run.data.tags.get(LOGGED, 0)), run.info.run_id))
 
 
 def fill(
@@ -157,6 +175,7 @@ def fill(
     log_points(
         store, run_id, [m for m in content.metrics if (m.key, m.step) not in there], model_id
     )
+    store.client.set_tag(run_id, LOGGED, str(time.time_ns()))
 
 
 def log_points(
@@ -184,6 +203,8 @@ def refresh(store: Store, run: MlflowRun, content: Content, tags: dict[str, str]
     """Replace the figures or the report of a whole run, if they changed, and its report version."""
     if run.data.tags.get("refreshed_digest") != digest(map(sha256, content.refreshed)):
         log_refreshed(store, run.info.run_id, content)
+        new = [RunTag(*item) for item in content.refreshed_tags.items()]
+        store.client.log_batch(run.info.run_id, tags=new)
     if run.data.tags.get("report_version") != tags["report_version"]:
         store.client.set_tag(run.info.run_id, "report_version", tags["report_version"])
 

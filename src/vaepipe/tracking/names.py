@@ -14,6 +14,8 @@ from mlflow.entities import Metric
 from vaepipe.figures import COLOURS
 from vaepipe.results import Results, Run
 
+# Part of every digest: other names, tags or times make another run of the same results.
+LAYOUT = "2"
 DIGITS = 32  # hexadecimal digits of a digest; MLflow takes no more than 36 for a data set's
 
 
@@ -35,6 +37,7 @@ def data_digest(manifest: Mapping[str, Any]) -> str:
 def run_tags(run: Run, manifest: Mapping[str, Any]) -> dict[str, str]:
     """What a run is told apart by, as tags."""
     return {
+        "kind": "run",
         **{k: str(v) for k, v in vars(run).items()},
         "data_set": manifest["data_set"],
         "data_digest": data_digest(manifest),
@@ -69,6 +72,11 @@ def slashed(column: str) -> str:
         return f"kl/latent_{int(column.removeprefix('validation_kl_')):02d}"
     part, _, rest = column.partition("_")
     return f"{part}/{rest}" if part in ("train", "validation") else f"train/{column}"
+
+
+def metric_name(name: str) -> str:
+    """`neg_elbo` of the test set as `test/neg_elbo`, its standard error as `sem/neg_elbo`."""
+    return f"sem/{name.removesuffix('_sem')}" if name.endswith("_sem") else f"test/{name}"
 
 
 def writer(results: Results) -> str:

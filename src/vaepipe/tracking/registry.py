@@ -17,28 +17,32 @@ from vaepipe.data.manifest import OWN
 from vaepipe.models import weights
 from vaepipe.models.names import split, title
 from vaepipe.results import Results, Run
+from vaepipe.tracking import notes
 from vaepipe.tracking.content import failed, history_rows
 from vaepipe.tracking.models import models_of
 from vaepipe.tracking.names import DIGITS, data_digest
 from vaepipe.tracking.store import Store
 
 
-def register(store: Store, run: Run, run_id: str, results: Results) -> None:
+def register(store: Store, run: Run, run_id: str, results: Results) -> str | None:
     """Make a version of the run's model unless one has its weights, and compare it once.
 
     A run that failed is no candidate.
 
     Alias `champion` is the best of all latent sizes, `champion-z20` the best of that size. A
     version is compared once, so that an alias which people moved by hand stays where it is.
+
+    Returns:
+        The name of the registered model; None if the run failed.
     """
     path, client = results.model(run), store.client
     metadata = weights.read_metadata(path)
     if failed(metadata):
-        return
+        return None
     name, sha = registered_name(metadata), weights_digest(path)
     found = client.search_model_versions(f"name = '{name}' and tags.weights_digest = '{sha}'")
     if any(version.tags.get("compared") for version in found):
-        return
+        return name
     if found:
         version = found[0]
     else:
@@ -52,13 +56,19 @@ def register(store: Store, run: Run, run_id: str, results: Results) -> None:
             "data_digest": data_digest(metadata["data"]),
         }
         version = client.create_model_version(
-            name, f"models:/{model.model_id}", run_id, tags=tags, model_id=model.model_id
+            name,
+            f"models:/{model.model_id}",
+            run_id,
+            tags=tags,
+            description=notes.of_version(run, metadata, validation_loss(results.history(run))),
+            model_id=model.model_id,
         )
     for alias in ("champion", f"champion-z{run.latent_dim}"):
         champion = _holder(client, name, alias)
         if _loss(version) < (math.inf if champion is None else _loss(champion)):
             client.set_registered_model_alias(name, alias, version.version)
     client.set_model_version_tag(name, version.version, "compared", "true")
+    return name
 
 
 def validation_loss(history: Path) -> float:

@@ -3,20 +3,33 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import mlflow
 from mlflow.entities import Metric
 
-from vaepipe.core.files import locked, sha256
+from vaepipe.core.files import read_json, sha256
 from vaepipe.evaluation.sweep import trial_results
 from vaepipe.models import weights
 from vaepipe.params import Matrix
 from vaepipe.results import Results, Run
 from vaepipe.sweep import Sweep, Trial, validation_value
-from vaepipe.tracking.address import store_uri
-from vaepipe.tracking.content import Content, data_set, driver, history_rows
-from vaepipe.tracking.log_runs import log_run, unfinished
-from vaepipe.tracking.names import digest, history_points, run_params, run_tags, training_digest
-from vaepipe.tracking.store import connect, usable
+from vaepipe.tracking import notes
+from vaepipe.tracking.content import (
+    NOTE,
+    Content,
+    cost_metrics,
+    data_set,
+    driver,
+    history_rows,
+    milliseconds,
+)
+from vaepipe.tracking.log_runs import log_run, opened
+from vaepipe.tracking.names import (
+    LAYOUT,
+    digest,
+    history_points,
+    run_params,
+    run_tags,
+    training_digest,
+)
 
 
 def log_trials(
@@ -32,14 +45,7 @@ def log_trials(
     Raises:
         UserError: the store can't be used, or another process is logging these results.
     """
-    uri = store_uri(results)
-    with (
-        usable(uri),
-        locked(results.folder / "mlflow.lock", "the results are being logged to MLflow"),
-    ):
-        mlflow.set_tracking_uri(uri)
-        store = connect(uri, f"{experiment}-sweep", results)
-        begun = unfinished(store)
+    with opened(f"{experiment}-sweep", results) as (store, begun):
         return {
             content.name: log_run(store, content, {"driver": driver()}, begun)
             for content in (
@@ -56,16 +62,19 @@ def of_trial(trial: Trial, run: Run, results: Results) -> Content:
     """What is logged of one run of a trial."""
     folder = trial_results(results, trial.name)
     metadata, rows = weights.read_metadata(folder.model(run)), history_rows(folder.history(run))
-    files = [folder.model(run), folder.history(run)]
+    files, timing = [folder.model(run), folder.history(run)], read_json(folder.timing(run))
     content = Content(
         name=f"{run.name}-{trial.name}",
-        digest=digest(map(sha256, files)),
-        tags=run_tags(run, metadata["data"]) | {"trial": trial.name},
+        digest=digest([LAYOUT, *map(sha256, files)]),
+        tags=run_tags(run, metadata["data"])
+        | {"trial": trial.name, NOTE: notes.of_run(run, metadata)},
         artifacts={folder.history(run): ""},
         params=run_params(run, metadata["train"]),
-        metrics=history_points(rows),
+        metrics=cost_metrics(timing) + history_points(rows),
         data=data_set(metadata["data"]),
         training=training_digest(metadata),
+        start=milliseconds(timing, "started"),
+        end=milliseconds(timing, "ended"),
     )
     if metadata.get("failed"):
         return replace(content, tags=content.tags | {"failed": metadata["failed"]})

@@ -80,7 +80,8 @@ def show(uri: str, results: Results, port: int) -> None:
     """
     path = results.mlflow_runs
     logged = read_json(path) if path.exists() else {}
-    if logged.get("tracking_uri") != without_secrets(uri):
+    # An older version's file has no views; its runs have other names of metrics, too.
+    if logged.get("tracking_uri") != without_secrets(uri) or "views" not in logged:
         raise UserError(
             f"{path} names no runs in the store {without_secrets(uri)}:"
             " run `make track` to log the results there"
@@ -101,5 +102,6 @@ def show(uri: str, results: Results, port: int) -> None:
 
 def print_links(named: dict[str, str]) -> None:
     """Print each link with its name."""
+    width = max(map(len, named))
     for name, link in named.items():
-        print(f"{name:8} {link}", flush=True)
+        print(f"{name:{width}} {link}", flush=True)

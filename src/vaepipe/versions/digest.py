@@ -2,7 +2,7 @@
 
 Circumstances are left out, because they differ from run to run: `results/timing` (seconds, memory),
 `results/provenance.json` (commit, machine), `results/mlflow.json` (ids that MLflow draws), and
-`results/report.html`, which shows circumstances.
+`results/report.html` and `results/answers.json`, which show circumstances.
 """
 
 import hashlib

@@ -80,10 +80,15 @@ def of_pictured(path):
     return [path.format(run=run) for run in PICTURED]
 
 
+def takes_all_seeds(stage):
+    """Whether one job of train or evaluate takes all seeds of its model."""
+    return getattr(settings, stage).seeds_at_once != "one"
+
+
 def seeds_of_job(stage):
     """The seeds that a job of train or evaluate takes: all of its model, or the wildcard's one."""
-    together = getattr(settings, stage).seeds_at_once != "one"
-    return [str(s) for s in settings.matrix.seeds] if together else ["{seed}"]
+    seeds = [str(seed) for seed in settings.matrix.seeds]
+    return seeds if takes_all_seeds(stage) else ["{seed}"]
 
 
 def costly_first(more):
@@ -111,8 +116,7 @@ def log_of_job(stage):
     What a script says goes through `tee` to a log and to the terminal; by `-i`, Ctrl-C ends the
     script and not what reads its last words.
     """
-    together = getattr(settings, stage).seeds_at_once == "all"
-    job = "{model}-z{latent_dim}" if together else RUN
+    job = "{model}-z{latent_dim}" if takes_all_seeds(stage) else RUN
     return f"results/logs/{stage}/{job}.log"
 
 

@@ -1,0 +1,486 @@
+"""The estimators of the claims, each against an exact or independent answer; and the rules."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import ndimage, stats
+from torch import nn
+
+from vaepipe.claims import (
+    codes,
+    coverage,
+    inversion,
+    labels,
+    posterior,
+    sampling,
+    sharpness,
+    speed,
+    stability,
+    style,
+)
+from vaepipe.claims.conditions import CLAIMS, NEEDS, Numbers
+from vaepipe.claims.inputs import ANY_SEED, COLUMNS
+from vaepipe.claims.rules import Condition, Fewer, judge
+from vaepipe.evaluation import statistics
+from vaepipe.evaluation.classifier import ImageClassifier
+from vaepipe.models import Architecture, build, objectives
+
+RNG = np.random.default_rng(0)
+
+
+def rng(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+# --- codes
+
+
+def test_principal_components_span_what_scikit_learn_finds():
+    from sklearn.decomposition import PCA
+
+    x = RNG.normal(size=(300, 6)) * [5, 3, 2, 1, 0.5, 0.1] + 4
+    new = RNG.normal(size=(10, 6))
+    ours = codes.pca_codes(torch.tensor(x), torch.tensor(new), 3)[1].numpy()
+    theirs = PCA(3).fit(x).transform(new)
+    assert np.abs(ours) == pytest.approx(np.abs(theirs), rel=1e-6)
+
+
+def test_a_probe_of_components_reads_what_lies_in_them():
+    """Two classes far apart along one direction; the third component is noise of both alike."""
+    labels = torch.arange(400) % 2
+    x = torch.randn(400, 8, generator=rng())
+    x[:, 3] += 100.0 * labels
+    found = codes.baselines((x[:300], labels[:300]), (x[300:], labels[300:]), [1])
+    assert found["pca", 1]["probe_accuracy"] == found["pca", 1]["knn_accuracy"] == 100
+    assert found["pixels", 0]["knn_accuracy"] == 100
+    x[:, 3] -= 100.0 * labels  # now the classes are alike
+    found = codes.baselines((x[:300], labels[:300]), (x[300:], labels[300:]), [1])
+    assert 25 < found["pca", 1]["knn_accuracy"] < 75
+
+
+# --- samples
+
+
+def test_draws_have_the_mean_and_covariance_they_were_fitted_to():
+    root = torch.tensor([[2.0, 0, 0], [1, 0.5, 0], [0, 0, 0]])  # a singular covariance
+    rows = torch.randn(4000, 3, generator=rng()) @ root.T + torch.tensor([1.0, -2, 3])
+    drawn = sampling.gaussian_draws(rows, 20_000, rng(1))
+    for ours, theirs in zip(statistics.moments(drawn), statistics.moments(rows), strict=True):
+        assert ours.numpy() == pytest.approx(theirs.numpy(), abs=0.1)
+
+
+def test_entropy_of_known_distributions():
+    p = torch.tensor([[0.25] * 4, [1.0, 0, 0, 0]], dtype=torch.float64)
+    assert sampling.entropy(p).tolist() == pytest.approx([math.log(4), 0])
+
+
+def fake_classifier(classes: int = 10) -> ImageClassifier:
+    """It takes an image for the class whose pixel, of the first ones, is 1: its features."""
+
+    class Reads(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.output = nn.Linear(classes, classes)
+            self.output.weight.data = 50 * torch.eye(classes)
+            self.output.bias.data.zero_()
+
+        def features(self, x):
+            return x[:, :classes]
+
+    reference = statistics.Moments(torch.zeros(classes).double(), torch.eye(classes).double())
+    return ImageClassifier(Reads(), reference)
+
+
+@torch.no_grad()
+def test_what_a_classifier_makes_of_images_that_it_is_sure_of():
+    images = torch.eye(10).repeat(3, 1)
+    found = sampling.classified(images, fake_classifier())
+    assert found["variety"] == pytest.approx(math.log(10))
+    assert found["confidence"] == pytest.approx(100)
+    assert found["doubt"] == pytest.approx(0, abs=1e-9)
+    found = sampling.classified(images[:1].repeat(9, 1), fake_classifier())
+    assert found["variety"] == 0
+    broken = sampling.classified(images / 0, fake_classifier())
+    assert math.isinf(broken["frechet"])
+
+
+def test_noise_keeps_each_pixel_and_no_more():
+    x = (torch.rand(2000, 1, generator=rng()) < 0.3).float().repeat(1, 4)  # all pixels alike
+    noise = sampling.noise_images(x, 2000, 0)
+    assert noise.mean(0).numpy() == pytest.approx(x.mean(0).numpy(), abs=0.05)
+    assert abs(np.corrcoef(noise.T.numpy())[0, 1]) < 0.1
+
+
+# --- codes against the prior
+
+
+def test_kolmogorov_smirnov_is_that_of_scipy():
+    z = torch.randn(500, 3, generator=rng()) * torch.tensor([1.0, 2.0, 1.0]) + torch.tensor(
+        [0.0, 0.0, 0.7]
+    )
+    ours = posterior.kolmogorov_smirnov(z)
+    theirs = [stats.kstest(z[:, k].double().numpy(), "norm").statistic for k in range(3)]
+    assert ours.tolist() == pytest.approx(theirs, abs=1e-6)
+
+
+def test_axes_of_a_shifted_gaussian():
+    found = posterior.axes(3 + 2 * torch.randn(20_000, 2, generator=rng()))
+    assert found["offset"] == pytest.approx(3, abs=0.05)
+    assert found["spread"] == pytest.approx(2, abs=0.05)
+    # The largest distance of N(3, 4) from N(0, 1) is at the crossing of their densities.
+    x = np.linspace(-5, 10, 10_001)
+    assert found["ks"] == pytest.approx(
+        np.abs(stats.norm.cdf(x, 3, 2) - stats.norm.cdf(x)).max(), abs=0.01
+    )
+
+
+def test_kl_by_monte_carlo_is_that_by_quadrature():
+    mean, log_var = torch.tensor([[0.5, -1.0]]), torch.tensor([[-1.0, 0.3]])
+    ours = posterior.monte_carlo_kl(mean, log_var, 20_000, rng()).item()
+    z = np.linspace(-12, 12, 20_001)
+    exact = 0.0
+    for m, v in zip(mean[0].tolist(), log_var[0].tolist(), strict=True):
+        q = stats.norm(m, math.exp(v / 2))
+        exact += np.trapezoid(q.pdf(z) * (q.logpdf(z) - stats.norm.logpdf(z)), z)
+    assert ours == pytest.approx(exact, rel=0.03)
+    assert objectives.gaussian_kl(mean, log_var).item() == pytest.approx(exact, rel=1e-5)
+
+
+def test_mmd_of_known_gaussians():
+    """E k(a - b) for the kernel C / (C + |a - b|^2), by numbers, in one dimension."""
+    d = np.linspace(-40, 40, 400_001)
+
+    def expected(variance: float, offset: float) -> float:
+        return np.trapezoid(2 / (2 + d**2) * stats.norm.pdf(d, offset, variance**0.5), d)
+
+    exact = expected(2, 0) + expected(2 * 4, 0) - 2 * expected(1 + 4, 1)
+    found = statistics.prior_mmd(1 + 2 * torch.randn(20_000, 1, generator=rng()), rng(1))
+    assert found.mean().item() == pytest.approx(
+        exact, abs=3 * found.std().item() / len(found) ** 0.5
+    )
+
+
+# --- inversion
+
+
+def test_inversion_finds_the_code_of_a_linear_decoder():
+    weight = torch.randn(40, 3, generator=rng())
+    z = torch.randn(7, 3, generator=rng(1))
+    x = (z @ weight.T).sigmoid()
+    found, error = inversion.invert(lambda z: z @ weight.T, x, 3, 4, 300, rng(2))
+    assert found.numpy() == pytest.approx(z.numpy(), abs=0.02)
+    assert error.max() < 1e-3
+
+
+def test_inversion_keeps_the_best_of_its_restarts():
+    """Of |z^2 - x|: a decoder with two codes for an image and a worthless one at 0."""
+    x = torch.full((5, 1), 0.9)
+
+    def decode(z):
+        return torch.where(z > 0, z, -30.0)  # flat below 0: there no start gets away
+
+    one = inversion.invert(decode, x, 1, 1, 100, rng())[1]
+    many = inversion.invert(decode, x, 1, 16, 100, rng())[1]
+    assert (one > 0.5).any()
+    assert (many < 1e-3).all()
+
+
+# --- sharpness
+
+
+def test_laplacian_variance_of_known_images():
+    image = torch.rand(2, 1, 9, 7, generator=rng())
+    theirs = [ndimage.laplace(one[0].double().numpy())[1:-1, 1:-1].var(ddof=1) for one in image]
+    ours = sharpness.laplacian_variance(image.flatten(1), (1, 9, 7))
+    assert ours.tolist() == pytest.approx(theirs, rel=1e-5)
+    ramp = torch.arange(7.0).expand(1, 1, 9, 7).flatten(1)
+    assert sharpness.laplacian_variance(ramp, (1, 9, 7)).item() == 0
+
+
+def test_gradient_energy_of_a_step():
+    image = torch.zeros(1, 1, 4, 6)
+    image[..., 3:] = 0.5
+    assert sharpness.gradient_energy(image.flatten(1), (1, 4, 6)).item() == 4 * 0.25
+
+
+def test_blur_lowers_all_measures_and_the_control_takes_it_back():
+    real = torch.zeros(50, 1, 12, 12)
+    real[:, :, 3:9, 3:9] = 1
+    kernel = torch.ones(1, 1, 3, 3) / 9
+    blurred = nn.functional.conv2d(real, kernel, padding=1)
+    shape = (1, 12, 12)
+    same = sharpness.sharpness(real.flatten(1), real.flatten(1), shape)
+    soft = sharpness.sharpness(blurred.flatten(1), real.flatten(1), shape)
+    assert same == {"edges": 1, "laplacian": 1, "edges_cut": 1, "laplacian_cut": 1, "grey": 0}
+    assert soft["edges"] < 0.6
+    assert soft["laplacian"] < 0.6
+    assert soft["grey"] > 0
+    assert soft["edges_cut"] == pytest.approx(1, abs=0.2)
+    assert soft["laplacian_cut"] > 2 * soft["laplacian"]
+
+
+# --- precision and recall of distributions
+
+
+def test_prd_of_the_same_and_of_others():
+    x = torch.randn(600, 4, generator=rng())
+    same = coverage.prd(x, x.clone(), 0)
+    assert same["prd_precision"] == pytest.approx(100, abs=0.1)
+    assert same["prd_recall"] == pytest.approx(100, abs=0.1)
+    far = coverage.prd(x, x + 100, 0)
+    assert far["prd_precision"] < 0.1
+    assert far["prd_recall"] < 0.1
+
+
+def test_prd_of_samples_that_lost_half_of_the_modes():
+    """All samples are real, and half of the real ones are met: algorithm 1 on two bins."""
+    precision, recall = coverage.prd_curve(np.array([0.5, 0.5]), np.array([1.0, 0.0]))
+    assert precision.max() == pytest.approx(0.5 * 2)  # min(l / 2, 1), up to 1
+    assert recall.max() == pytest.approx(0.5)
+    two = torch.cat(
+        [torch.randn(300, 2, generator=rng()), 50 + torch.randn(300, 2, generator=rng(1))]
+    )
+    one = torch.randn(600, 2, generator=rng(2))
+    found = coverage.prd(two, one, 0)
+    assert found["prd_precision"] > found["prd_recall"] + 20
+
+
+def test_neighbourhoods_of_the_same_and_of_others():
+    x = torch.randn(400, 3, generator=rng())
+    assert coverage.neighbourhoods(x, x.clone()) == {"precision": 100, "recall": 100}
+    assert coverage.neighbourhoods(x, x + 100) == {"precision": 0, "recall": 0}
+    half = torch.cat([x, x + 100])
+    found = coverage.neighbourhoods(half, x)
+    assert found["precision"] == 100
+    assert 50 <= found["recall"] < 51
+
+
+# --- style
+
+
+def drawn(shift: float, thickness: int = 1) -> torch.Tensor:
+    """A stroke of 21 rows that moves right by `shift` pixels with each row up."""
+    image = torch.zeros(28, 40)
+    for row in range(21):
+        place = 20 + shift * (10 - row)
+        left = math.floor(place)
+        image[row + 3, left : left + thickness] += 1 - (place - left)
+        image[row + 3, left + 1 : left + 1 + thickness] += place - left
+    return image.flatten()
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.5, -0.7, 1.0])
+def test_slant_of_a_stroke(shift):
+    assert style.slant(drawn(shift)[None], (1, 28, 40)).item() == pytest.approx(shift, abs=1e-6)
+
+
+def test_an_empty_image_has_no_slant():
+    assert style.slant(torch.zeros(1, 25), (1, 5, 5)).item() == 0
+
+
+def test_style_is_compared_within_classes():
+    classes = torch.arange(200) % 2
+    rest = torch.randn(200, generator=rng())
+    one, other = rest + 50 * classes, 2 * rest - 9 * (1 - classes)
+    assert style.within_classes(one, classes, other, 1 - classes) == pytest.approx(1)
+    fresh = torch.randn(200, generator=rng(1)) + 50 * classes
+    assert abs(style.within_classes(one, classes, fresh, classes)) < 0.2
+
+
+# --- labels
+
+
+@torch.no_grad()
+def test_a_decoder_that_obeys_draws_the_label_and_keeps_the_code():
+    """A CVAE whose decoder paints the label into the first ten pixels and z into the others."""
+    a = Architecture("cvae", 2, (4,), "relu", pixels=28 * 28)
+    model = build(a, rng())
+    weight, bias = torch.zeros(784, 12), torch.full((784,), -9.0)
+    weight[:10, 2:] = 4 * torch.eye(10)
+    weight[400:500, 0], bias[400:500] = 0.3, 0.0  # where the sigmoid is nearly straight
+    model.decoder = nn.Linear(12, 784)
+    model.decoder.weight.data, model.decoder.bias.data = weight, bias
+    asked = torch.arange(400) % 10
+    z = torch.randn(400, 2, generator=rng(3))
+    samples = model.decode(z, asked).sigmoid()
+    seen = (torch.rand(400, 784, generator=rng(4)) < 0.2).float()
+    found, shown = labels.label_effects(model, fake_classifier(), samples, seen, asked, rng(5))
+    assert found["right"] == found["worst"] == found["swapped"] == 100
+    assert found["averaged"] <= 20  # nothing tells the classes apart
+    assert found["ink"] > 0.9
+    assert abs(found["ink_shuffled"]) < 0.2
+    one_hot = torch.eye(10)[asked]
+    blended = labels.decode_blended(model, z, one_hot)
+    assert torch.equal(blended, samples)
+    assert {"own", "swapped", "averaged", "left_out"} <= set(shown)
+
+
+# --- stability and speed
+
+GOOD = {"frechet": 50.0, "variety": math.log(9)}
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (GOOD, None),
+        (None, "not_finite"),
+        (GOOD | {"frechet": math.inf}, "not_finite"),
+        (GOOD | {"variety": math.log(4.9)}, "no_variety"),
+        (GOOD | {"frechet": 900.0}, "noise"),
+    ],
+)
+def test_which_runs_have_failed(found, why):
+    assert stability.failure(found, noise=900.0, classes=10) == why
+
+
+class Pretended:
+    """A training whose steps take no time, but note who took them."""
+
+    def __init__(self, name, steps, log):
+        self.name, self.left, self.log, self.per_epoch = name, steps, log, 16
+        self.curve = speed.Curve(1)
+
+    def go_on(self, steps):
+        self.left -= steps
+        self.log.append(self.name)
+        self.curve.seconds.append(1.0 + (self.curve.seconds[-1] if self.curve.seconds else 0))
+
+    @property
+    def done(self):
+        return self.left <= 0
+
+    def model(self):
+        return nn.Identity()
+
+
+def test_a_race_takes_turns_that_change_sides():
+    log = []
+    distances = iter(range(100, 0, -1))
+    curves = speed.race(
+        [Pretended("a", 8, log), Pretended("b", 6, log)], lambda model: next(distances)
+    )
+    assert "".join(log) == "abbaaba"
+    assert [len(c.seconds) for c in curves] == [4, 3]
+    assert curves[0].epoch_seconds == 4
+    assert curves[0].seconds_to(curves[0].distance[1]) == 2
+    assert curves[0].seconds_to(0) == math.inf
+    worst = max(c.distance[-1] for c in curves)
+    assert all(c.seconds_to(speed.fixed_quality(curves)) < math.inf for c in curves)
+    assert speed.fixed_quality(curves) == pytest.approx(1.1 * worst)
+
+
+# --- rules
+
+
+def condition(values, threshold=0.0, **options) -> Condition:
+    return Condition("made up", 3, tuple(values), threshold, **options)
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [
+        ([5.0, 5.1, 4.9], "supported"),
+        ([-5.0, -5.1, -4.9], "not_supported"),
+        ([5.0, -5.0, 1.0], "undecided"),
+        ([5.0], "undecided"),
+    ],
+)
+@pytest.mark.parametrize("ratio", [False, True])
+def test_the_three_verdicts(values, verdict, ratio):
+    if ratio:
+        values, threshold = [math.exp(v) for v in values], 1.0
+    else:
+        threshold = 0.0
+    found = judge({"claim": [condition(values, threshold, ratio=ratio)]})["claim"]
+    assert found.verdict == verdict
+    below = judge({"claim": [condition(values, threshold, ratio=ratio, above=False)]})["claim"]
+    turned = {"supported": "not_supported", "not_supported": "supported"}
+    assert below.verdict == turned.get(verdict, verdict)
+
+
+def test_the_t_test_is_scipys():
+    values = [1.0, 1.4, 0.9, 1.2]
+    found = condition(values, 1.0).tested()
+    assert found.holds == pytest.approx(
+        stats.ttest_1samp(values, 1.0, alternative="greater").pvalue
+    )
+    assert found.holds + found.fails == pytest.approx(1)
+    interval = stats.ttest_1samp(values, 1.0).confidence_interval()
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
+
+
+def test_all_conditions_have_to_hold():
+    good, bad, open_ = [5.0, 5.1, 4.9], [-5.0, -5.1, -4.9], [5.0, -5.0, 1.0]
+    found = judge(
+        {
+            "all": [condition(good), condition(good)],
+            "one fails": [condition(good), condition(bad)],
+            "one open": [condition(good), condition(open_)],
+            "none": [],
+        }
+    )
+    assert {name: one.verdict for name, one in found.items()} == {
+        "all": "supported",
+        "one fails": "not_supported",
+        "one open": "undecided",
+    }
+    assert found["one fails"].closest == found["one open"].closest == 1
+
+
+def test_more_claims_ask_for_more_evidence():
+    values = [5.0, 5.6, 4.4]
+    alone = judge({"a": [condition(values)]})["a"]
+    assert alone.verdict == "supported"
+    others = {f"other {k}": [condition([1.0, -1.0, 0.2])] for k in range(20)}
+    assert judge({"a": [condition(values)]} | others)["a"].verdict == "undecided"
+
+
+def test_values_without_spread_are_as_sure_as_can_be():
+    assert judge({"a": [condition([2.0, 2.0])]})["a"].verdict == "supported"
+    assert judge({"a": [condition([0.0, 0.0])]})["a"].verdict == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("counts", "verdict"),
+    [
+        ((0, 18, 12, 18), "supported"),
+        ((12, 18, 0, 18), "not_supported"),
+        ((1, 18, 2, 18), "undecided"),
+    ],
+)
+def test_shares_of_failures(counts, verdict):
+    assert judge({"a": [Fewer("made up", 0, *counts)]})["a"].verdict == verdict
+
+
+def test_the_interval_of_shares_is_newcombes():
+    """His example of 56 of 70 against 48 of 80 (Statistics in Medicine 17, 1998, table II)."""
+    found = Fewer("made up", 0, 48, 80, 56, 70).tested()
+    assert found.estimate == pytest.approx(0.2)
+    assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=1e-4)
+
+
+def table(*rows) -> Numbers:
+    return Numbers(pd.DataFrame(rows, columns=list(COLUMNS)))
+
+
+def test_pairs_are_of_one_seed_and_a_baseline_stands_beside_each():
+    n = table(
+        ("separates", "knn", "ae", 3, 0, 90.0),
+        ("separates", "knn", "ae", 3, 1, 91.0),
+        ("separates", "knn", "vae", 3, 1, 80.0),
+        ("separates", "knn", "pca", 3, ANY_SEED, 50.0),
+    )
+    assert n.pairs("separates", "knn", ("ae", "pca"), 3) == [(90, 50), (91, 50)]
+    assert n.pairs("separates", "knn", ("ae", "vae"), 3) == [(91, 80)]
+    names = {c.name: c.values for c in CLAIMS["separates"](n)}
+    assert names == {"ae_knn": (90, 91), "ae_over_pca": (40, 41)}
+
+
+def test_a_claim_without_its_models_has_no_conditions():
+    nothing = table()
+    assert all(not conditions(nothing) for conditions in CLAIMS.values())
+    assert NEEDS.keys() == CLAIMS.keys()

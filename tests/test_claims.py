@@ -10,6 +10,7 @@ from scipy import ndimage, stats
 from torch import nn
 
 from vaepipe.claims import (
+    NAMES,
     codes,
     coverage,
     inversion,
@@ -483,4 +484,5 @@ def test_pairs_are_of_one_seed_and_a_baseline_stands_beside_each():
 def test_a_claim_without_its_models_has_no_conditions():
     nothing = table()
     assert all(not conditions(nothing) for conditions in CLAIMS.values())
-    assert NEEDS.keys() == CLAIMS.keys()
+    assert NEEDS.keys() == CLAIMS.keys() == dict.fromkeys(NAMES).keys()
+    assert tuple(CLAIMS) == NAMES

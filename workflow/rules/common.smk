@@ -4,6 +4,7 @@ import os
 from glob import glob
 from shlex import join
 
+from vaepipe import claims
 from vaepipe.core.files import future_dated, undo_future_dates
 from vaepipe.core.provenance import digest_of_code
 from vaepipe.data.manifest import FILES, MANIFEST
@@ -29,6 +30,7 @@ TABLES = [
 ]
 FIGURES = [f"results/figures/{name}.png" for name in NAMES]
 VECTORS = [f"results/figures/{name}.svg" for name in NAMES]
+PICTURES_OF_CLAIMS = [f"results/claims/{name}.svg" for name in claims.NAMES]
 SOURCE = settings.data.source
 GPUS = {"auto": 1 if glob("/dev/nvidia[0-9]*") else 0, "cuda": 1, "mps": 0, "cpu": 0}
 OWN_IMAGES = state_of_source(settings.data)

@@ -42,6 +42,29 @@ rule compare:
         " --data {params.data} --results {params.results}"
 
 
+rule claims:
+    input:
+        data=DATA_FILES,
+        models=of_runs("results/models/{run}.safetensors"),
+        metrics=of_runs("results/metrics/{run}.json"),
+        classifier="results/classifier.safetensors",
+    output:
+        verdicts="results/claims.json",
+        table="results/claims.csv",
+        seconds="results/claims_seconds.csv",
+        pictures=PICTURES_OF_CLAIMS,
+    threads: settings.claims.threads
+    params:
+        code=code("claims"),
+        matrix=flags("matrix"),
+        claims=flags("claims"),
+        data=lambda wildcards, input: folder_of(input.data),
+        results=lambda wildcards, output: results_of(output),
+    shell:
+        "python workflow/scripts/claims.py {params.matrix} {params.claims}"
+        " --data {params.data} --results {params.results}"
+
+
 rule figures:
     input:
         data=DATA_FILES,

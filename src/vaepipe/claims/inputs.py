@@ -43,7 +43,8 @@ class Table:
 
     def frame(self) -> pd.DataFrame:
         """As a table with `COLUMNS`."""
-        return pd.DataFrame(self.rows, columns=list(COLUMNS))
+        table = pd.DataFrame(self.rows, columns=list(COLUMNS))
+        return table.astype({"latent_dim": int, "seed": int, "value": float})
 
 
 @dataclass(frozen=True)

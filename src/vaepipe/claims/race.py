@@ -41,7 +41,8 @@ def run_races(inputs: Inputs, table: Table, seconds: Table) -> None:
         return
     quality = fixed_quality([*curves.values()])
     for (model, seed), curve in curves.items():
-        table.add("faster", model, dim, seed, frechet=curve.distance[-1], target=quality)
+        about = {"frechet": curve.distance[-1], "target": quality, "epochs": curve.epochs}
+        table.add("faster", model, dim, seed, **about)
         for place, reached in enumerate(curve.distance, 1):
             table.add("faster", model, dim, seed, **{f"look_{place}": reached})
         took = {"epoch_seconds": curve.epoch_seconds, "quality_seconds": curve.seconds_to(quality)}

@@ -59,7 +59,7 @@ def few(images):  # noqa: F811
     return images[0].first(1950), images[1]
 
 
-@pytest.mark.parametrize("name", ["ae", "cvae"])
+@pytest.mark.parametrize("name", ["ae", "cvae", "gan"])
 def test_replayed_steps_are_the_steps(name, few, tmp_path, monkeypatch, capsys):
     run = Run(name, 3, 0)
     plain = trained(run, few, tmp_path / "plain")

@@ -5,7 +5,7 @@ import torch
 
 from vaepipe.core.errors import UserError
 from vaepipe.core.rng import generator, normal
-from vaepipe.models import MODELS, Architecture, build, weights
+from vaepipe.models import MODELS, Architecture, build, names, weights
 
 N = 7
 
@@ -40,13 +40,21 @@ def model(name, kind):
 
 
 @pytest.fixture
+def autoencoder(model):
+    """Every model that has codes."""
+    if model.adversarial:
+        pytest.skip("has no codes")
+    return model
+
+
+@pytest.fixture
 def batch():
     rng = generator(0, "test")
     return torch.rand(N, 784, generator=rng).round(), torch.arange(N) % 10
 
 
-def test_shapes(model, batch):
-    x, labels = batch
+def test_shapes(autoencoder, batch):
+    model, (x, labels) = autoencoder, batch
     codes = model.codes(x, labels)
     assert codes.shape == (N, 3)
     assert model.decode(codes, labels).shape == (N, 784)
@@ -61,8 +69,8 @@ def test_shapes(model, batch):
         assert terms["rate"].shape == ((N, 3) if model.architecture.prior == "normal" else (N,))
 
 
-def test_only_conditional_models_look_at_the_label(model, batch):
-    x, labels = batch
+def test_only_conditional_models_look_at_the_label(autoencoder, batch):
+    model, (x, labels) = autoencoder, batch
     other = (labels + 1) % 10
     same_code = torch.equal(model.codes(x, labels), model.codes(x, other))
     z = model.codes(x, labels)
@@ -72,8 +80,10 @@ def test_only_conditional_models_look_at_the_label(model, batch):
 
 def test_images_do_not_see_each_other(model, batch):
     x, labels = batch
-    one = model.codes(x[:1], labels[:1])
-    assert torch.allclose(one, model.codes(x, labels)[:1], atol=1e-5)
+    noise = normal((N, 1, 3), generator(0, "latent"))
+    one = model.terms(x[:1], labels[:1], noise[:1])
+    for name, term in model.terms(x, labels, noise).items():
+        assert torch.allclose(one[name], term[:1], rtol=1e-5, atol=1e-5)
 
 
 def test_the_networks_are_matched():
@@ -92,14 +102,14 @@ def test_initial_weights_come_from_the_seed_alone(model, name, kind):
 
 
 def test_weights_come_back_from_disk(model, batch, tmp_path):
-    x, labels = batch
+    z, labels = batch[0][:, :3], batch[1]
     first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
     weights.save(first, model, {"seed": 0, "train": {"epochs": 1}})
     weights.save(second, model, {"train": {"epochs": 1}, "seed": 0})
     assert first.read_bytes() == second.read_bytes()
     again, metadata = weights.load(first)
     assert metadata["train"] == {"epochs": 1}
-    assert torch.equal(again.codes(x, labels), model.codes(x, labels))
+    assert torch.equal(again.decode(z, labels), model.decode(z, labels))
 
 
 class Bomb:
@@ -124,3 +134,27 @@ def test_what_is_no_model_of_this_project_is_refused(tmp_path, record):
     path.unlink()
     with pytest.raises(UserError, match=r"model\.safetensors"):
         weights.load(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "parts", "title"),
+    [
+        ("gan", ("gan", {}), "GAN"),
+        ("vae-beta0.25", ("vae", {"beta": 0.25}), "VAE (β = 0.25)"),
+        ("cvae-beta0", ("cvae", {"beta": 0.0}), "CVAE (β = 0)"),
+        ("vae-lr0.02", ("vae", {"learning_rate": 0.02}), "VAE (rate = 0.02)"),
+        ("gan-lr0.00001", ("gan", {"learning_rate": 1e-5}), "GAN (rate = 1e-05)"),
+    ],
+)
+def test_a_name_may_hold_a_setting(name, parts, title):
+    assert names.is_model(name)
+    assert names.split(name) == parts
+    assert names.title(name) == title
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ae-beta1", "gan-beta1", "vae-lr0", "vae-lr0.0", "vae-lr.1", "vae-lr1e-3", "gan-lr0.10"],
+)
+def test_a_name_with_a_setting_that_it_cannot_hold_is_refused(name):
+    assert not names.is_model(name)

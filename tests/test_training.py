@@ -12,7 +12,7 @@ from vaepipe.core.errors import UserError
 from vaepipe.core.files import read_yaml
 from vaepipe.core.rng import generator
 from vaepipe.data.dataset import Images, as_input, binarized, training_images
-from vaepipe.models import MODELS, build
+from vaepipe.models import MODELS, Architecture, build
 from vaepipe.results import Run, name_of
 from vaepipe.training import checkpoint, loop, schedule, state, step
 
@@ -104,7 +104,7 @@ def test_the_rate_of_burda_and_others():
     assert rates == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", sorted(MODELS.keys() - {"gan"}))
 def test_training_lowers_the_loss_and_repeats_itself(name, images, tmp_path):
     run = Run(name, 3, 0)
     model, history = trained(run, images, tmp_path / "one")
@@ -228,12 +228,12 @@ def test_a_step_is_one_of_pytorchs_adam(count, images, tmp_path, monkeypatch):
 
 def test_a_minibatch_is_made_of_each_runs_own_numbers(images):
     """Two runs beside each other see what each sees alone."""
-    few = images[0].first(4)
+    few, model = images[0].first(4), build(Architecture("vae", 3, (4,), "silu"), generator(0, "a"))
     rngs = [{name: generator(seed, name) for name in ("binarisation", "latent")} for seed in (0, 1)]
-    alone = [step.minibatch(few, [one], SETTINGS, 3) for one in rngs]
+    alone = [step.minibatch(few, [one], SETTINGS, model) for one in rngs]
     rngs = [{name: generator(seed, name) for name in ("binarisation", "latent")} for seed in (0, 1)]
     both = Images(few.pixels.repeat(2, 1), few.labels.repeat(2))
-    for parts in zip(step.minibatch(both, rngs, SETTINGS, 3), *alone, strict=True):
+    for parts in zip(step.minibatch(both, rngs, SETTINGS, model), *alone, strict=True):
         assert torch.equal(parts[0], torch.stack(parts[1:]))
     x, labels, noise = alone[0]
     assert [x.shape, labels.shape, noise.shape] == [(4, 784), (4,), (4, 1, 3)]
@@ -262,13 +262,14 @@ def test_the_kl_weight_rises_to_beta():
 def test_free_bits_keep_latents_that_are_below_from_being_pushed_down(runs):
     rates = torch.tensor([0.1, 0.3]).expand(*runs, 5, 2) + torch.linspace(-0.1, 0.1, 5)[:, None]
     per_image = 1 + len(runs)
-    weights = step.loss_weights("rate", rates, per_image, 0.5, 0.2)
+    bits, no_bits = (replace(SETTINGS, free_bits=value) for value in (0.2, 0.0))
+    weights = step.loss_weights("rate", rates, per_image, 0.5, bits)
     assert weights.shape == rates.shape
     assert (weights[..., 0] == 0).all()
     assert torch.allclose(weights[..., 1], torch.tensor(0.5 / 5))
-    free = step.loss_weights("rate", rates, per_image, 0.5, 0.0)
+    free = step.loss_weights("rate", rates, per_image, 0.5, no_bits)
     assert torch.allclose(free, torch.tensor(0.5 / 5))
-    distortion = step.loss_weights("distortion", rates[..., 0], per_image, 0.5, 0.2)
+    distortion = step.loss_weights("distortion", rates[..., 0], per_image, 0.5, bits)
     assert torch.allclose(distortion, torch.tensor(1 / 5))
 
 

@@ -109,7 +109,15 @@ class Train:
     validation: int = _setting("last training images, for validation", low=1, high=50_000)
     epochs: int = _setting("passes over the training images", low=1, high=10**6)
     batch_size: int = _setting("images per step", low=1, high=50_000)
-    learning_rate: float = _setting("Adam's peak rate", above=0.0, high=1e9)
+    learning_rate: float = _setting(
+        "Adam's peak rate, of all models but the GAN", above=0.0, high=1e9
+    )
+    gan_learning_rate: float = _setting(
+        "Adam's peak rate of both networks of a GAN", above=0.0, high=1e9
+    )
+    gan_penalty: float = _setting(
+        "weight of R1, the gradient penalty of a GAN's discriminator", low=0.0, high=1e6
+    )
     warmup: float = _setting("share of the steps in which the rate rises", low=0.0, high=1.0)
     schedule: str = _setting(
         "the rate after the warm-up; linear and cosine fall to 0; burda: 10^(-i/7) of the peak in"

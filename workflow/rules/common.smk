@@ -37,7 +37,7 @@ OWN_IMAGES = state_of_source(settings.data)
 
 
 wildcard_constraints:
-    model=r"[a-z0-9]+(-beta[0-9.]+)?",
+    model=r"[a-z0-9]+(-(beta|lr)[0-9.]+)?",
     latent_dim=r"\d+",
     seed=r"\d+",
 

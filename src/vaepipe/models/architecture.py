@@ -4,7 +4,13 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 # Name in the params: class in torch.nn.
-ACTIVATIONS = {"relu": "ReLU", "tanh": "Tanh", "elu": "ELU", "silu": "SiLU"}
+ACTIVATIONS = {
+    "relu": "ReLU",
+    "leaky_relu": "LeakyReLU",
+    "tanh": "Tanh",
+    "elu": "ELU",
+    "silu": "SiLU",
+}
 
 
 NETWORKS = ("mlp", "conv")

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from vaepipe.core.errors import UserError
-from vaepipe.models.architecture import ACTIVATIONS, Architecture
+from vaepipe.models.architecture import Architecture
 from vaepipe.models.layers import (
     UninitializedConv2d,
     UninitializedConvTranspose2d,
+    activation_layer,
     initialised,
     mlp,
 )
@@ -51,7 +52,7 @@ class ConvEncoder(nn.Module):
         layers: list[nn.Module] = []
         for inputs, channels in pairwise((a.image[0], *a.channels)):
             layers.append(initialised(UninitializedConv2d(inputs, channels, **KERNEL), rng))
-            layers.append(getattr(nn, ACTIVATIONS[a.activation])())
+            layers.append(activation_layer(a.activation))
         self.convolutions = nn.Sequential(*layers)
         self.image = a.image
         features = a.channels[-1] * math.prod(smallest_maps(a))
@@ -73,13 +74,13 @@ class ConvDecoder(nn.Module):
         self.maps = smallest_maps(a)
         channels = (*reversed(a.channels), a.image[0])
         features = channels[0] * math.prod(self.maps)
-        activation = getattr(nn, ACTIVATIONS[a.activation])
         self.dense = mlp([a.latent_dim + given, *reversed(a.hidden), features], a.activation, rng)
-        layers: list[nn.Module] = [activation()]
+        layers: list[nn.Module] = [activation_layer(a.activation)]
         for number, (inputs, outputs) in enumerate(pairwise(channels), 1):
             last = number == len(a.channels)
             layer = UninitializedConvTranspose2d(inputs, outputs, bias=not last, **KERNEL)
-            layers += [initialised(layer, rng)] + ([] if last else [activation()])
+            layers += [initialised(layer, rng)]
+            layers += [] if last else [activation_layer(a.activation)]
         self.convolutions = nn.Sequential(*layers)
         # One for each pixel, as an MLP has it, so that the decoder can start at the mean image.
         self.bias = nn.Parameter(torch.zeros(a.pixels))

@@ -35,6 +35,12 @@ def initialised(layer: nn.Module, generator: torch.Generator) -> nn.Module:
     return layer
 
 
+def activation_layer(name: str) -> nn.Module:
+    """The activation of that name; a leaky ReLU has the slope 0.2 that GANs are trained with."""
+    kind = getattr(nn, ACTIVATIONS[name])
+    return kind(0.2) if kind is nn.LeakyReLU else kind()
+
+
 def mlp(widths: list[int], activation: str, generator: torch.Generator) -> nn.Sequential:
     """Linear layers of the given widths with an activation between them, none after the last.
 
@@ -43,5 +49,5 @@ def mlp(widths: list[int], activation: str, generator: torch.Generator) -> nn.Se
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
         linear = initialised(UninitializedLinear(inputs, outputs), generator)
-        layers += [linear, getattr(nn, ACTIVATIONS[activation])()]
+        layers += [linear, activation_layer(activation)]
     return nn.Sequential(*layers[:-1])

@@ -12,17 +12,24 @@ from torch.optim.adam import adam
 
 
 class Adam:
-    """Adam of Kingma and Ba 2015 (arXiv 1412.6980, algorithm 1), with their decays of the moments.
+    """Adam of Kingma and Ba 2015 (arXiv 1412.6980, algorithm 1).
 
     Attributes:
         parameters: what is optimised, changed in place.
+        betas: decays of the two moving averages; the paper's unless others are given.
         exp_avg, exp_avg_sq: moving averages of the gradients and of their squares.
         steps: the number of steps so far, a scalar tensor for each parameter.
     """
 
-    def __init__(self, parameters: Sequence[Tensor], epsilon: float = 1e-8):
+    def __init__(
+        self,
+        parameters: Sequence[Tensor],
+        epsilon: float = 1e-8,
+        betas: tuple[float, float] = (0.9, 0.999),
+    ):
         self.parameters = list(parameters)
         self.epsilon = epsilon
+        self.betas = betas
         self.exp_avg = [torch.zeros_like(p, requires_grad=False) for p in self.parameters]
         self.exp_avg_sq = [torch.zeros_like(p, requires_grad=False) for p in self.parameters]
         self.steps = [torch.zeros((), device=p.device) for p in self.parameters]
@@ -45,8 +52,8 @@ class Adam:
             self.steps,
             fused=True,
             lr=rate,
-            beta1=0.9,
-            beta2=0.999,
+            beta1=self.betas[0],
+            beta2=self.betas[1],
             eps=self.epsilon,
             weight_decay=0.0,
             amsgrad=False,

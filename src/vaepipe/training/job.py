@@ -48,8 +48,7 @@ def train_runs(
         UserError: another process is training one of the runs, or the data, the device or the
             memory are not what training needs.
     """
-    beta = names.split(runs[0].model)[1]
-    settings = settings if beta is None else replace(settings, beta=beta)
+    settings = own_settings(runs[0].model, settings)
     with ExitStack() as stack:
         for run in runs:
             lock = results.checkpoint(run).with_suffix(".lock")
@@ -61,6 +60,14 @@ def train_runs(
             results.checkpoint(*runs).unlink(missing_ok=True)
             for run in runs:
                 _train_at_once([run], settings, data, results, code)
+
+
+def own_settings(model: str, settings: Train) -> Train:
+    """The settings that a model is trained with: a GAN has another rate, a name may hold one."""
+    kind, own = names.split(model)
+    if kind == "gan":
+        settings = replace(settings, learning_rate=settings.gan_learning_rate)
+    return replace(settings, **own)
 
 
 def _train_at_once(

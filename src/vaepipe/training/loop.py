@@ -46,8 +46,8 @@ def train(
         data: what the images are.
 
     Returns:
-        For each run the trained model and a row per epoch: the rate, and loss and terms on both
-        sets.
+        For each run the trained model and a row per epoch: the rate, and terms and their sum, the
+        loss, on both sets; the sum not of a GAN.
 
     Raises:
         NotFinite: with model, seed, epoch and step; the last good checkpoint stays.
@@ -79,8 +79,9 @@ def train(
         for run, model, history, values in zip(runs, models, state.histories, means, strict=True):
             row = {"epoch": epoch + 1, "learning_rate": pairs[-1][0]}
             found = validate(model, validation, settings, run.seed, device)
+            totals = [] if model.adversarial else [sum(values)]
             # Of the training images there are no KL terms by latent, which come last.
-            named = zip(found, [sum(values), *values], strict=False)
+            named = zip(found, [*totals, *values], strict=False)
             row |= {f"train_{name}": value for name, value in named}
             row |= {f"validation_{name}": value for name, value in found.items()}
             history.append(row)
@@ -126,7 +127,8 @@ def validate(
     """Mean loss and terms on the validation images, in nats per image and in float32.
 
     The loss is the sum of the terms whatever the KL weight: for a VAE -ELBO. Where the prior is
-    N(0, I), `kl_1`, `kl_2`, ... are the rates of the latents.
+    N(0, I), `kl_1`, `kl_2`, ... are the rates of the latents. The two losses of a GAN are against
+    each other: their sum says nothing, and is not given.
 
     Binarised pixels and latent noise are the same in every epoch, so that the curve shows how the
     model changes and not the sampling noise.
@@ -139,7 +141,7 @@ def validate(
     size = max(1, 1000 // settings.importance_samples)
     for begin in range(0, len(images.labels), size):
         some = Images(*(t[begin : begin + size] for t in images))
-        batch = minibatch(some, rngs, settings, model.architecture.latent_dim)
+        batch = minibatch(some, rngs, settings, model)
         for name, term in objective(*batch).items():
             sums[name] = sums.get(name, 0) + term.sum(dtype=torch.float64)
             if term.dim() == 2:
@@ -147,4 +149,6 @@ def validate(
     means = {name: (total / len(images.labels)).item() for name, total in sums.items()}
     by_latent = (sum(of_latents) / len(images.labels)).tolist() if of_latents else []
     kl = {f"kl_{number}": value for number, value in enumerate(by_latent, 1)}
+    if model.adversarial:
+        return means
     return {"loss": sum(means.values()), **means, **kl}

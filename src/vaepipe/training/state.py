@@ -41,7 +41,7 @@ class Objective(nn.Module):
 
     def forward(self, x: Tensor, labels: Tensor, noise: Tensor) -> dict[str, Tensor]:
         """The terms of images `[n, pixels]`, labels `[n]` and noise `[n, samples, latent_dim]`."""
-        if self.reconstruction == "squared_error":
+        if self.reconstruction == "squared_error" and not self.model.adversarial:
             logits = self.model.decode(self.model.codes(x, labels), labels)
             return {"squared_error": squared_error(logits, x)}
         return self.model.terms(x, labels, noise)
@@ -93,14 +93,21 @@ class State:
             named = {f"model.{name}": value for name, value in parameters.items()}
             return functional_call(self.objective, named, batch)
 
-        return vmap(of_one)(self.parameters, *batch)
+        if not self.objective.model.adversarial:
+            return vmap(of_one)(self.parameters, *batch)
+        # A GAN's penalty is itself a gradient by autograd, over which vmap can't map.
+        runs = [
+            of_one({name: value[run] for name, value in self.parameters.items()}, *parts)
+            for run, parts in enumerate(zip(*batch, strict=True))
+        ]
+        return {name: torch.stack([terms[name] for terms in runs]) for name in runs[0]}
 
     def sync_models(self) -> list[nn.Module]:
         """The models, each with its own parameters as they are now."""
         if len(self.models) > 1:
             for index, model in enumerate(self.models):
                 state = {name: value[index] for name, value in self.parameters.items()}
-                model.load_state_dict(state)
+                model.load_state_dict(dict(model.named_buffers()) | state)
         return self.models
 
 
@@ -138,7 +145,7 @@ def start(
         models,
         Objective(models[0], settings.reconstruction),
         parameters,
-        Adam([*parameters.values()], settings.adam_epsilon),
+        Adam([*parameters.values()], settings.adam_epsilon, models[0].adam_betas),
         rngs,
         histories=[],
     )
@@ -157,8 +164,8 @@ def _untrained(run: Run, settings: Train, pixels: Tensor, data: About) -> nn.Mod
         settings.activation,
         settings.network,
         settings.channels,
-        # An AE has no prior, so there is nothing to learn.
-        settings.prior if model != "ae" else "normal",
+        # An AE has no prior, and a GAN draws from N(0, I): there is nothing to learn.
+        settings.prior if model not in ("ae", "gan") else "normal",
         pixels=pixels.shape[1],
         classes=len(data.classes),
         image=data.image,
@@ -177,7 +184,7 @@ def _untrained(run: Run, settings: Train, pixels: Tensor, data: About) -> nn.Mod
         )
     if model.variational:
         refuse_contradictions(run, settings)
-    set_output_bias(model, pixels)
+    set_mean_image(model, pixels)
     return model
 
 
@@ -205,8 +212,10 @@ def refuse_contradictions(run: Run, settings: Train) -> None:
         raise UserError("train.prior is flow, which needs at least 2 latents: matrix.latent_dims")
 
 
-def set_output_bias(model: nn.Module, pixels: Tensor) -> None:
+def set_mean_image(model: nn.Module, pixels: Tensor) -> None:
     """Start the decoder at the mean training image: its bias is the logit of each pixel's mean.
+
+    A GAN's discriminator is told the mean image, too.
 
     Args:
         pixels: training images `[n, pixels]`, uint8.
@@ -216,3 +225,5 @@ def set_output_bias(model: nn.Module, pixels: Tensor) -> None:
     sums = sum(part.to(torch.float64) for part in parts)
     mean = (sums / (255 * len(pixels))).clamp(1e-3, 1 - 1e-3)
     output_bias(model.decoder).data.copy_(torch.logit(mean))
+    if model.adversarial:
+        model.mean_image.copy_(mean)

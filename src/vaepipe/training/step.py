@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vaepipe.core.rng import normal
 from vaepipe.data.dataset import Images, as_input
@@ -28,20 +28,21 @@ def train_step(
     Returns:
         The sum over the images of each term in nats, `[terms]`, or `[terms, runs]` of several runs.
     """
-    batch = minibatch(images, state.rngs, settings, state.models[0].architecture.latent_dim)
+    batch = minibatch(images, state.rngs, settings, state.models[0])
 
-    # The forward pass: for a VAE the terms are distortion and rate, whose sum is the -ELBO.
+    # The forward pass: for a VAE the terms are distortion and rate, whose sum is the -ELBO; for a
+    # GAN the losses of its two networks, each with a gradient in its own parameters alone.
     bfloat16 = settings.precision == "bfloat16"
     device = images.pixels.device.type
     with torch.autocast(device, torch.bfloat16) if bfloat16 else nullcontext():
         terms = state.terms(batch)
 
     # The loss is the sum of the terms, averaged over the images of each run, with the rate times
-    # the KL weight. Autograd is told the weight of every value in it, which is less work than to
-    # compute the loss itself.
+    # the KL weight, and a GAN's penalty times its own. Autograd is told the weight of every value
+    # in it, which is less work than to compute the loss itself.
     per_image = batch[0].dim() - 1  # dimensions before those of a single image
     weights = [
-        loss_weights(name, term.detach(), per_image, kl_weight, settings.free_bits)
+        loss_weights(name, term.detach(), per_image, kl_weight, settings)
         for name, term in terms.items()
     ]
     gradients = torch.autograd.grad([*terms.values()], state.adam.parameters, weights)
@@ -51,9 +52,10 @@ def train_step(
 
 
 def loss_weights(
-    name: str, term: Tensor, per_image: int, kl_weight: float | Tensor, free_bits: float
+    name: str, term: Tensor, per_image: int, kl_weight: float | Tensor, settings: Train
 ) -> Tensor:
-    """The weight of each value of a term in the loss: 1 / images, for the rate times the KL weight.
+    """The weight of each value of a term in the loss: 1 / images, for the rate times the KL weight,
+    for a GAN's penalty times `settings.gan_penalty`.
 
     With free bits a latent whose mean rate over the minibatch is below them is not pushed further
     down: its rate counts as max(free_bits, mean) (Kingma et al. 2016, arXiv 1606.04934, eq. 15).
@@ -63,22 +65,27 @@ def loss_weights(
         per_image: how many dimensions come before those of a single image: 1, or 2 with runs.
     """
     weights = torch.full_like(term, 1 / term.shape[per_image - 1])
+    if name == "penalty":
+        return weights * settings.gan_penalty
     if name != "rate":
         return weights
-    if free_bits:
-        weights *= term.mean(per_image - 1, keepdim=True) > free_bits
+    if settings.free_bits:
+        weights *= term.mean(per_image - 1, keepdim=True) > settings.free_bits
     return weights * kl_weight
 
 
-def minibatch(images: Images, rngs: Sequence[Rngs], settings: Train, latent_dim: int) -> Batch:
+def minibatch(images: Images, rngs: Sequence[Rngs], settings: Train, model: nn.Module) -> Batch:
     """x `[n, pixels]`, labels `[n]` and N(0, 1) noise `[n, importance_samples, latent_dim]`.
+
+    A GAN's images are grey whatever `settings.binarize` says: see `vaepipe.models.gan`.
 
     Args:
         images: of several runs, one after the other; each of the three is then `[runs, n, ...]`.
         rngs: for each run the generators called binarisation and latent.
     """
-    x = as_input(images.pixels, settings.binarize, *(one["binarisation"] for one in rngs))
-    shape = (len(x), settings.importance_samples, latent_dim)
+    binarize = "none" if model.adversarial else settings.binarize
+    x = as_input(images.pixels, binarize, *(one["binarisation"] for one in rngs))
+    shape = (len(x), settings.importance_samples, model.architecture.latent_dim)
     noise = normal(shape, *(one["latent"] for one in rngs))
     batch = x, images.labels, noise
     runs = len(rngs)

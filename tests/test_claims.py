@@ -1,14 +1,17 @@
 """The estimators of the claims, each against an exact or independent answer; and the rules."""
 
 import math
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from benchmarks import claims as claims_pages
 from scipy import ndimage, stats
 from torch import nn
 
+from made_claims import SETTINGS, made_table, write_claims
 from vaepipe.claims import (
     NAMES,
     codes,
@@ -24,10 +27,17 @@ from vaepipe.claims import (
 )
 from vaepipe.claims.conditions import CLAIMS, NEEDS, Numbers
 from vaepipe.claims.inputs import ANY_SEED, COLUMNS
+from vaepipe.claims.job import verdicts
 from vaepipe.claims.rules import Condition, Fewer, judge
+from vaepipe.core.errors import UserError
+from vaepipe.core.files import read_json
 from vaepipe.evaluation import statistics
 from vaepipe.evaluation.classifier import ImageClassifier
 from vaepipe.models import Architecture, build, objectives
+from vaepipe.params import Matrix
+from vaepipe.report import claims as pages
+from vaepipe.report.claims import chapter, digits
+from vaepipe.results import Results
 
 RNG = np.random.default_rng(0)
 
@@ -486,3 +496,83 @@ def test_a_claim_without_its_models_has_no_conditions():
     assert all(not conditions(nothing) for conditions in CLAIMS.values())
     assert NEEDS.keys() == CLAIMS.keys() == dict.fromkeys(NAMES).keys()
     assert tuple(CLAIMS) == NAMES
+
+
+# --- verdicts on all claims, and the pages that show them
+
+MATRIX = Matrix(("ae", "vae", "cvae", "gan"), (3, 20), (0, 1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("factor", "mixed", "expected"),
+    [(1.0, False, "supported"), (0.01, False, "not_supported"), (0.01, True, "undecided")],
+)
+def test_every_claim_has_all_three_verdicts(factor, mixed, expected):
+    found = verdicts(made_table(MATRIX, factor, mixed), MATRIX, SETTINGS)["claims"]
+    got = {name: one["verdict"] for name, one in found.items()}
+    if expected == "not_supported":
+        assert got.pop("stabler") == "undecided"  # no run failed
+    assert set(got.values()) == {expected}, got
+
+
+def test_what_the_matrix_can_not_answer_is_not_tested(tmp_path):
+    results, matrix = Results(tmp_path), Matrix(("ae",), (3,), (0,))
+    write_claims(results, matrix)
+    found = read_json(results.claims)
+    claims = chapter(found)
+    assert {one.verdict for one in claims} == {"not_tested"}
+    assert pages.tested(claims) == 0
+    by_name = {one.name: one for one in claims}
+    assert "VAE and GAN" in by_name["faster"].said.en
+    assert "not tested" in results.claim("faster").read_text()
+
+
+def test_one_seed_decides_nothing():
+    one = Matrix(MATRIX.models, (3,), (0,))
+    table = made_table(one)
+    found = verdicts(table[table["claim"] != "stabler"], one, SETTINGS)
+    said = {c.name: c for c in chapter(found) if c.verdict == "undecided"}
+    assert set(NAMES) - set(said) == {"stabler"}
+    assert all("One seed" in claim.said.en for claim in said.values())
+
+
+def test_a_claim_that_fails_names_the_condition_and_its_numbers():
+    found = verdicts(made_table(MATRIX, 0.01), MATRIX, SETTINGS)
+    claim = next(one for one in chapter(found) if one.name == "obeys")
+    row = found["claims"]["obeys"]["conditions"][found["claims"]["obeys"]["closest"]]
+    for text in claim.said:
+        assert digits(row["estimate"]) in text
+        assert f"{row['threshold']:g}" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.01234, "0.0123"), (-1.5, "−1.500"), (1234.5, "1,234"), (None, "–"), (-0.00001, "0.0000")],
+)
+def test_digits(value, text):
+    assert digits(value) == text
+
+
+def test_the_docs_are_those_that_the_command_writes():
+    """From docs/claims.json, or without numbers before there is one."""
+    found = read_json(claims_pages.SOURCE) if claims_pages.SOURCE.exists() else None
+    for language, path in claims_pages.PAGES.items():
+        assert path.read_text(encoding="utf-8") == claims_pages.page(found, language)
+
+
+def test_both_pages_of_the_docs_have_the_same_numbers():
+    found = verdicts(made_table(MATRIX), MATRIX, SETTINGS)
+    english, chinese = (claims_pages.page(found, language) for language in ("en", "zh"))
+    of = [sorted(re.findall(r"\d+\.\d{3,}", page)) for page in (english, chinese)]
+    assert of[0] == of[1]
+    assert len(of[0]) > 50
+    assert english.count("**Supported**") == len(NAMES)
+    assert "params/claims.yaml" in english
+    assert not re.search("<(?! |details|/details|summary|/summary|sub|/sub)", english + chinese)
+
+
+def test_the_docs_take_no_results_of_another_preset(tmp_path):
+    results = Results(tmp_path)
+    write_claims(results, Matrix(("ae",), (3,), (0,)))
+    with pytest.raises(UserError, match=r"is of params\.yaml"):
+        claims_pages.take(results)

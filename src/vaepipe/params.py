@@ -182,6 +182,7 @@ class Figures:
 class Claims:
     """How the claims of docs/claims.md are tested."""
 
+    preset: str = _setting("the file of these settings, for the page to name")
     images: int = _setting("test images that are encoded", low=100, high=60_000)
     samples: int = _setting("images to generate with each run", low=100, high=100_000)
     posterior_draws: int = _setting("draws per image of the KL by Monte Carlo", low=1, high=10_000)

@@ -23,7 +23,8 @@ from vaepipe.results import Results, Run, pictured_cells, runs_of
 
 COLUMNS = ("claim", "quantity", "arm", "latent_dim", "seed", "value")
 ANY_SEED = -1  # of what does not depend on one
-SHOWN = 12  # images in a row of a picture
+ALL_SIZES = 0  # the latent size of what is over all of them
+SHOWN = 10  # images in a row of a picture
 
 
 @dataclass

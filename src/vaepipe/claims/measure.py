@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vaepipe.claims import codes, posterior, stability
-from vaepipe.claims.inputs import ANY_SEED, Inputs, Table
+from vaepipe.claims.inputs import ALL_SIZES, ANY_SEED, Inputs, Table
 from vaepipe.claims.inversion import invert
 from vaepipe.claims.labels import label_effects
 from vaepipe.claims.sampling import decoded, gaussian_draws
@@ -15,6 +15,7 @@ from vaepipe.claims.sharpness import sharpness
 from vaepipe.core.rng import generator
 from vaepipe.data.dataset import as_input
 from vaepipe.models import objectives
+from vaepipe.models.names import split
 from vaepipe.results import Run
 
 
@@ -69,8 +70,21 @@ def samples_of(inputs: Inputs, table: Table) -> None:
             if quality and math.isfinite(quality["frechet"]):
                 found |= {"frechet": quality["frechet"], "variety": quality["variety"]}
             table.add("stabler", *at, **found)
-            if images is not None:
-                _show(inputs, table, "stabler", run.model, run, images)
+    over_all_runs(table)
+
+
+def over_all_runs(table: Table) -> None:
+    """Over all rates, latent sizes and seeds: share of failed runs, median and worst distance."""
+    rows = table.frame()
+    rows = rows[rows["claim"] == "stabler"]
+    kinds = rows["arm"].map(lambda arm: split(arm)[0])
+    for kind in dict.fromkeys(kinds):
+        own = rows[kinds == kind]
+        failed, distance = (own[own["quantity"] == q]["value"] for q in ("failed", "frechet"))
+        found = {"failed": failed.mean()}
+        if len(distance):
+            found |= {"median": distance.median(), "worst_run": distance.max()}
+        table.add("stabler", kind, ALL_SIZES, ANY_SEED, **found)
 
 
 def blur(inputs: Inputs, table: Table, run: Run, images: Tensor, quality: dict[str, float]) -> None:

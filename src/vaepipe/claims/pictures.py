@@ -132,14 +132,15 @@ def kl_gaussian(numbers: Numbers) -> Figure:
 def stabler(numbers: Numbers) -> Figure:
     """Distance of samples by model and rate: a dot is a run, a cross one that failed."""
     table = numbers.table[numbers.table["claim"] == "stabler"]
+    table = table[table["latent_dim"] > 0]  # without those over all sizes
     wide = table.pivot(index=["arm", "latent_dim", "seed"], columns="quantity", values="value")
     arms = sorted(numbers.arms("stabler"), key=lambda arm: (split(arm)[0] != "vae", arm))
     figure, axes = panels(1, 1, 0.5 + 0.19 * len(arms))
     axis = axes[0, 0]
     worst = wide["frechet"].max() if "frechet" in wide else 1.0
     for place, arm in enumerate(reversed(arms)):
-        rows = wide.loc[arm]
-        ink = colour(split(arm)[0], arms)
+        rows, kind = wide.loc[arm], split(arm)[0]
+        ink = colour(kind, [kind])
         for failed, marker in ((0.0, "o"), (1.0, "x")):
             some = rows[rows["failed"] == failed]
             x = some["frechet"].fillna(worst) if "frechet" in some else [worst] * len(some)
@@ -164,7 +165,7 @@ def faster(numbers: Numbers) -> Figure:
             if name.startswith("look_")
         )
         seconds = [k * row["epoch_seconds"] * row["epochs"] / len(looks) for k, _ in looks]
-        axis.plot(seconds, [v for _, v in looks], color=colour(arm, []), label=arm_title(arm))
+        axis.plot(seconds, [v for _, v in looks], color=colour(arm, [arm]), label=arm_title(arm))
     axis.axhline(wide["target"].iloc[0], color="#22252a", linewidth=0.8, linestyle=":")
     axis.set(yscale="log", ylabel="Fréchet distance of samples")
     axis.set_xlabel("processor seconds of training", labelpad=1)
@@ -221,10 +222,25 @@ def draw_all(
         plt.close(figure)
 
 
+# Comments, idle white space, digits beyond a hundredth of a point, the fonts that stand in for the
+# first, and the names of groups.
+SHORTER = (
+    (r"<!--.*?-->", ""),
+    (r"<metadata>.*?</metadata>", ""),
+    (r">\s+<", "><"),
+    (r"\s*\n\s*", " "),
+    (r"(\d\.\d\d)\d+", r"\1"),
+    (r"(font(?:-family)?: [^;\"]*?)'DejaVu Sans'[^;\"]*", r"\1sans-serif"),
+    (r'<g id="[a-z]+\d*_\d+">', "<g>"),
+)
+
+
 def as_svg(figure: Figure) -> str:
     """The figure as SVG without a date, its texts as text, and without idle white space."""
     text = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none"}):
         figure.savefig(text, format="svg", metadata={"Date": None}, bbox_inches="tight")
-    short = re.sub(r"<!--.*?-->", "", text.getvalue(), flags=re.DOTALL)
-    return re.sub(r">\s+<", "><", short).replace(" \nL ", "L").replace("\n", " ").strip() + "\n"
+    short = text.getvalue()
+    for found, instead in SHORTER:
+        short = re.sub(found, instead, short, flags=re.DOTALL)
+    return short.strip() + "\n"

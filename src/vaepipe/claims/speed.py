@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from vaepipe.claims.conditions import SLACK
 from vaepipe.core.rng import generator
 from vaepipe.data.dataset import Images
 from vaepipe.data.manifest import About
@@ -19,7 +20,6 @@ from vaepipe.training.state import start
 from vaepipe.training.step import train_step
 
 LOOKS = 8  # an epoch: how often the samples are looked at
-SLACK = 1.1  # of the worse model's last distance: the quality that both have reached
 
 
 @dataclass

@@ -15,6 +15,7 @@ from itertools import islice, product
 from typing import Any
 
 from vaepipe.core.errors import UserError
+from vaepipe.models.names import split
 from vaepipe.params import Train, problems_of
 
 KEYS = ("method", "trials", "seed", "seeds", "settings")
@@ -71,16 +72,21 @@ class Trial:
         return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
-def check(section: Any, train: Train, test_seeds: tuple[int, ...] = ()) -> Sweep:
+def check(
+    section: Any, train: Train, test_seeds: tuple[int, ...] = (), models: tuple[str, ...] = ()
+) -> Sweep:
     """The sweep that a section describes; one `UserError` names all that is wrong with it.
 
     Args:
         train: the settings that the trials differ from.
         test_seeds: the matrix's seeds, which the trials must not be trained with.
+        models: the matrix's models, none of them a GAN.
     """
     if not isinstance(section, Mapping) or set(section) != set(KEYS):
         raise UserError(f"sweep is {section!r:.80}, allowed is a section with {', '.join(KEYS)}")
     problems = []
+    if gans := [model for model in models if split(model)[0] == "gan"]:
+        problems.append(f"trials can't be of {gans[0]}, which has no loss to compare them by")
     if section["method"] not in METHODS:
         problems.append(f"method is {section['method']!r}, allowed is one of {', '.join(METHODS)}")
     if not _whole(section["trials"], 1, MOST):

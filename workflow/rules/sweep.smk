@@ -8,7 +8,12 @@ import json
 from vaepipe import sweep as sweeping
 
 try:
-    SWEEP = sweeping.check(config["sweep"], settings.train, settings.matrix.seeds)
+    SWEEP = sweeping.check(
+        config["sweep"],
+        settings.train,
+        settings.matrix.seeds,
+        settings.matrix.models,
+    )
     TRIALS = {trial.name: trial for trial in sweeping.trials(SWEEP, settings.train)}
 except UserError as error:
     raise WorkflowError(str(error)) from None

@@ -17,7 +17,7 @@ def main() -> None:
     flags.add_folders(parser, "results")
     args = parser.parse_args()
     matrix, train = flags.section(params.Matrix, args), flags.section(params.Train, args)
-    asked = sweep.check(args.sweep, train, matrix.seeds)
+    asked = sweep.check(args.sweep, train, matrix.seeds, matrix.models)
     table = trials_table(matrix, asked, sweep.trials(asked, train), args.results)
     write_text(args.results.folder / "sweep" / "trials.csv", table.to_csv(index=False))
     write_json(args.results.folder / "sweep" / "chosen.json", chosen(table))

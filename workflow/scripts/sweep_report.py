@@ -23,7 +23,7 @@ def main() -> None:
     test = test_table(args.metrics)
     folder = args.results.folder / "sweep"
     write_text(folder / "test.csv", test.to_csv(index=False))
-    asked = sweep.check(args.sweep, train, matrix.seeds)
+    asked = sweep.check(args.sweep, train, matrix.seeds, matrix.models)
     write_text(folder / "report.html", page(matrix, asked, train, test, folder))
 
 

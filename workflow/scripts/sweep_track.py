@@ -18,7 +18,7 @@ def main() -> None:
     flags.add_folders(parser, "results")
     args = parser.parse_args()
     matrix, train = flags.section(params.Matrix, args), flags.section(params.Train, args)
-    asked = sweep.check(args.sweep, train, matrix.seeds)
+    asked = sweep.check(args.sweep, train, matrix.seeds, matrix.models)
     trials = sweep.trials(asked, train)
     experiment = flags.section(params.Track, args).experiment
     ids = log_trials(matrix, asked, trials, experiment, args.results)

@@ -6,6 +6,16 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
+PARTS = ("train", "validation")
+
+
+def row_losses(row: dict[str, float], part: str) -> str:
+    """The loss of a row, or both losses of a GAN, to two digits."""
+    if f"{part}_loss" in row:
+        return f"{row[f'{part}_loss']:.2f}"
+    generator, discriminator = (row[f"{part}_{name}"] for name in ("generator", "discriminator"))
+    return f"generator {generator:.2f} and discriminator {discriminator:.2f}"
+
 
 @contextmanager
 def progress(name: str, epochs: int) -> Iterator[Callable[[dict[str, float]], None]]:
@@ -14,7 +24,7 @@ def progress(name: str, epochs: int) -> Iterator[Callable[[dict[str, float]], No
 
         def on_epoch(row: dict[str, float]) -> None:
             epoch = int(row["epoch"])
-            losses = f"train {row['train_loss']:.2f}, validation {row['validation_loss']:.2f} nats"
+            losses = ", ".join(f"{part} {row_losses(row, part)}" for part in PARTS) + " nats"
             if bar.disable:
                 print(f"{name} epoch {epoch} of {epochs}: {losses}", file=sys.stderr, flush=True)
             else:

@@ -49,6 +49,12 @@ def evaluate(
     seen = as_input(training.pixels, binarize, generator(seed, "evaluation training")).to(device)
     test, training = test.to(device), training.to(device)
 
+    if model.adversarial:  # neither codes nor a likelihood: of its images alone something is known
+        if classifier is None:
+            return {}
+        return generation.sample_quality(
+            model, classifier, settings.generated_images, seed, run_seed, device
+        )
     per_image = likelihood.reconstruction_metrics(model, x, test.labels)
     metrics = {}
     codes = z = model.codes(x, test.labels)

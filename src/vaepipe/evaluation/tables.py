@@ -57,9 +57,12 @@ def comparison_table(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def curves_table(histories: Mapping[Run, pd.DataFrame]) -> pd.DataFrame:
-    """A row per run and epoch: model and latent size in one column (`runs`), seed and losses."""
+    """A row per run and epoch: model and latent size in one column (`runs`), seed and losses.
+
+    A GAN's losses are against each other: the two cells are empty.
+    """
     parts = [
-        table[["epoch", "train_loss", "validation_loss"]].assign(
+        table.reindex(columns=["epoch", "train_loss", "validation_loss"]).assign(
             runs=f"{run.model}-z{run.latent_dim}", seed=run.seed
         )
         for run, table in histories.items()

@@ -100,7 +100,7 @@ def rate_distortion(inputs: Inputs) -> Figure:
         )
     means = runs.groupby(["model", "latent_dim"])[["rate", "distortion"]].mean()
     for kind in ("vae", "cvae"):
-        family = [model for model in models if split(model)[0] == kind]
+        family = [m for m in models if split(m)[0] == kind and "learning_rate" not in split(m)[1]]
         for dim in dims if len(family) > 1 else ():
             line = means.loc[[(model, dim) for model in family]].dropna().sort_values("rate")
             axis.plot(line["rate"], line["distortion"], ":", color="#777c85", zorder=1)
@@ -239,19 +239,18 @@ def _kl_columns(inputs: Inputs, model: str, dim: int | None = None) -> list[str]
 def curves(inputs: Inputs) -> Figure:
     """Loss of every model over the epochs: mean over seeds, band from the lowest to the highest.
 
-    A row for the -ELBO of variational models and one for the reconstruction loss of the others,
-    which are not the same quantity.
+    A row for the -ELBO of variational models, one for the reconstruction loss of an AE and one for
+    each of the two losses of a GAN, which are not the same quantity.
     """
     dims = sorted(inputs.matrix.latent_dims)
     losses = _losses(inputs)
     figure, axes = panels(len(losses), len(dims), 2.3, sharey="row", sharex=True)
-    for line, (loss, models) in zip(axes, losses.items(), strict=True):
+    for line, (loss, (column, models)) in zip(axes, losses.items(), strict=True):
         for axis, dim in zip(line, dims, strict=True):
             for model in models:
                 runs = [r for r in inputs.histories if (r.model, r.latent_dim) == (model, dim)]
-                _band(
-                    axis, [inputs.histories[r] for r in runs], colour(model, inputs.matrix.models)
-                )
+                shade = colour(model, inputs.matrix.models)
+                _band(axis, [inputs.histories[r] for r in runs], column, shade)
             axis.set_title(f"{dim} latents")
             axis.xaxis.get_major_locator().set_params(integer=True)
         line[0].set_ylabel(f"{loss} per image")
@@ -266,23 +265,27 @@ def curves(inputs: Inputs) -> Figure:
     return figure
 
 
-def _losses(inputs: Inputs) -> dict[str, list[str]]:
-    """The models by what their training minimises."""
+def _losses(inputs: Inputs) -> dict[str, tuple[str, list[str]]]:
+    """What training minimises, by its name: its column in the histories, and the models."""
     squared = any("train_squared_error" in table for table in inputs.histories.values())
     other = "squared error" if squared else "cross-entropy, nats"
-    variational = {r.model for r in inputs.first_runs if inputs.trained(r)[0].variational}
-    losses: dict[str, list[str]] = {}
-    for model in inputs.matrix.models:
-        loss = "-ELBO, nats" if model in variational else other
-        losses.setdefault(loss, []).append(model)
+    losses: dict[str, tuple[str, list[str]]] = {}
+    for name, model in {r.model: inputs.trained(r)[0] for r in inputs.first_runs}.items():
+        found = {"-ELBO, nats" if model.variational else other: "loss"}
+        if model.adversarial:
+            found = {f"{part} loss, nats": part for part in ("generator", "discriminator")}
+        for loss, column in found.items():
+            losses.setdefault(loss, (column, []))[1].append(name)
     return dict(sorted(losses.items()))
 
 
-def _band(axis: Axes, histories: list[pd.DataFrame], shade: str) -> None:
+def _band(axis: Axes, histories: list[pd.DataFrame], column: str, shade: str) -> None:
     # The table of a run that failed in its first epoch is empty, with columns of no number type.
     table = pd.concat(histories).astype(float).groupby("epoch")
+    if f"train_{column}" not in table.obj:
+        return  # every run failed in its first epoch
     for part, line in (("train", "--"), ("validation", "-")):
-        loss = table[f"{part}_loss"].agg(["mean", "min", "max"])
+        loss = table[f"{part}_{column}"].agg(["mean", "min", "max"])
         mark = "." if len(loss) < 20 else ""
         axis.plot(loss.index, loss["mean"], line, marker=mark, color=shade)
         axis.fill_between(loss.index, loss["min"], loss["max"], alpha=0.2, lw=0, color=shade)

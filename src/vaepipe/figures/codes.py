@@ -13,9 +13,9 @@ def shown_dim(latent_dims: tuple[int, ...]) -> int:
 
 
 def shown_runs(inputs: Inputs) -> list[Run]:
-    """The runs drawn in 3-D: each model's first seed with that latent size."""
+    """The runs drawn in 3-D: the first seed, with that latent size, of each model with codes."""
     dim = shown_dim(inputs.matrix.latent_dims)
-    return [run for run in inputs.first_runs if run.latent_dim == dim]
+    return [run for run in inputs.autoencoders if run.latent_dim == dim]
 
 
 @torch.no_grad()

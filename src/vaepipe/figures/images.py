@@ -13,6 +13,7 @@ from vaepipe.figures.style import (
     empty,
     image_rows,
     label,
+    no_codes,
     panels,
     show,
 )
@@ -33,9 +34,11 @@ def _originals(inputs: Inputs, index: Tensor) -> dict[str, Tensor]:
 
 def reconstructions(inputs: Inputs) -> Figure:
     """Originals over the reconstructions of all models, one seed."""
+    if not inputs.autoencoders:
+        return no_codes()
     index = inputs.examples()
     rows = _originals(inputs, index)
-    rows |= {label(run): reconstructed(inputs, run, index) for run in inputs.first_runs}
+    rows |= {label(run): reconstructed(inputs, run, index) for run in inputs.autoencoders}
     return image_rows(rows, data=inputs.data)
 
 
@@ -70,11 +73,13 @@ def _between(inputs: Inputs, run: Run, index: Tensor, steps: int) -> Tensor:
 
 def interpolations(inputs: Inputs) -> Figure:
     """From one image to another along a straight line in the latent space."""
+    if not inputs.autoencoders:
+        return no_codes()
     steps, ends = inputs.settings.images, [torch.tensor(pair) for pair in pairs(inputs)]
     return image_rows(
         {
             label(run): torch.cat([_between(inputs, run, index, steps) for index in ends])
-            for run in inputs.first_runs
+            for run in inputs.autoencoders
         },
         blocks=len(ends),
         data=inputs.data,
@@ -122,7 +127,8 @@ def tall(inputs: Inputs) -> float:
 
 def manifold(inputs: Inputs) -> Figure:
     """Decoded images over a plane through the latent space."""
-    runs = shown_runs(inputs)
+    if not (runs := shown_runs(inputs)):
+        return no_codes()
     figure, axes = panels(1, len(runs), WIDTH / max(2, len(runs)) * tall(inputs) + 0.28)
     for axis, run in zip(axes[0], runs, strict=True):
         show(axis, _plane(inputs, run), SIDE, gap=0, data=inputs.data)
@@ -167,12 +173,14 @@ def digit_grid(inputs: Inputs) -> Figure:
 
 
 def one_run(inputs: Inputs, run: Run) -> Figure:
-    """Originals, reconstructions and samples of a single run."""
+    """Originals, reconstructions and samples of a single run; of a GAN test images and samples."""
     index = inputs.examples()
-    rows = _originals(inputs, index) | {
-        "reconstruction": reconstructed(inputs, run, index),
-        "from the prior": from_prior(inputs, run, 1, len(index)),
-    }
+    if inputs.trained(run)[0].adversarial:
+        rows = {"test image": inputs.pixels(index, "none")}
+    else:
+        rows = _originals(inputs, index)
+        rows["reconstruction"] = reconstructed(inputs, run, index)
+    rows["from the prior"] = from_prior(inputs, run, 1, len(index))
     figure = image_rows(rows, data=inputs.data)
     figure.suptitle(f"{label(run)}, seed {run.seed}")
     return figure

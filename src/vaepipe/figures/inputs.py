@@ -50,6 +50,11 @@ class Inputs:
             key=lambda run: run.latent_dim,
         )
 
+    @property
+    def autoencoders(self) -> list[Run]:
+        """Those of `first_runs` that have codes and reconstructions, as a GAN has not."""
+        return [run for run in self.first_runs if not self.trained(run)[0].adversarial]
+
     def trained(self, run: Run) -> tuple[nn.Module, str]:
         """The run's model, and how it was given its pixels (`train.binarize`)."""
         model, metadata = weights.load(self.results.model(run))

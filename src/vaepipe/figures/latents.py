@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from vaepipe.figures import class_colours
 from vaepipe.figures.codes import axis_name, codes_3d, shown_runs
 from vaepipe.figures.inputs import Inputs
-from vaepipe.figures.style import WIDTH, label
+from vaepipe.figures.style import WIDTH, label, no_codes
 
 MOST_NAMES = 30  # classes named in a legend
 SHORT = 3  # letters of a class's name that are drawn at a code
@@ -31,7 +31,8 @@ def _distinct(classes: int) -> Colormap:
 def _panels(inputs: Inputs, n: int, draw: Draw, palette: Callable[[int], Colormap]) -> Figure:
     names = inputs.data.classes or ("",)
     colours = palette(len(names))
-    runs = shown_runs(inputs)
+    if not (runs := shown_runs(inputs)):
+        return no_codes()
     side = min(4.6, WIDTH / len(runs))
     figure = plt.figure(figsize=(WIDTH, side + 0.45))
     margin = (1 - len(runs) * side / WIDTH) / 2

@@ -71,6 +71,30 @@ def _feature_maps(a: Architecture) -> Iterator[tuple[int, str]]:
         yield channels * height * width, f"{channels} maps"
 
 
+def _adversarial(axis: Axes, model: nn.Module, dims: str, shade: str) -> None:
+    """z to an image by the generator, and an image to its logit of being real."""
+    a: Architecture = model.architecture
+    maps = list(_feature_maps(a)) if a.network == "conv" else []
+    hidden = [*maps, *((size, "hidden") for size in a.hidden)]
+    layers = [(a.latent_dim, "z"), *hidden[::-1], (a.pixels, "image"), *hidden, (1, "real?")]
+    places = [STEP * k for k in range(len(layers))]
+    for place, (size, name) in enumerate(layers):
+        fill = shade + "80" if place == 0 else PAPER
+        _layer(axis, places[place], 0, size, name, fill, f"{size}" if place else dims)
+    slope = "leaky_relu"
+    back = [f"linear,\n{a.activation}"] * len(a.hidden)
+    back += [f"linear,\n{a.activation}"] + [f"conv,\n{a.activation}"] * (len(maps) - 1)
+    generator = [*back, "conv"] if maps else [*back[:-1], "linear"]
+    forth = [f"conv,\n{slope}"] * len(maps) + [f"linear,\n{slope}"] * len(a.hidden)
+    _chain(axis, places, [*generator, *forth, "linear"])
+    image = places[len(hidden) + 1]
+    axis.text(places[0], 0.72, "z ~ N(0, I)", ha="center", fontsize=7.5, color=INK)
+    axis.text(image, 0.82, "or a training image", ha="center", fontsize=7.5, color=INK)
+    for middle, name in ((image / 2, "generator"), ((image + places[-1]) / 2, "discriminator")):
+        axis.text(middle, 1.1, name, ha="center", fontsize=7.5, color=SOFT, style="italic")
+    axis.set(xlim=(-0.7, places[-1] + 0.7), ylim=(-1.4, 1.3))
+
+
 def _diagram(axis: Axes, model: nn.Module, dims: str, shade: str, noun: str) -> None:
     a: Architecture = model.architecture
     maps = list(_feature_maps(a)) if a.network == "conv" else []
@@ -117,6 +141,9 @@ def structure(inputs: Inputs) -> Figure:
     figure, axes = panels(len(names), 1, 1.6, gridspec_kw={"height_ratios": heights})
     for axis, name in zip(axes[:, 0], names, strict=True):
         axis.set_axis_off()
-        _diagram(axis, models[name], dims, colour(name, names), inputs.data.noun)
+        if models[name].adversarial:
+            _adversarial(axis, models[name], dims, colour(name, names))
+        else:
+            _diagram(axis, models[name], dims, colour(name, names), inputs.data.noun)
         axis.set_title(title(name), loc="left")
     return figure

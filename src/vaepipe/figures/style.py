@@ -95,6 +95,11 @@ def empty(text: str) -> Figure:
     return figure
 
 
+def no_codes() -> Figure:
+    """The figure where no model is an autoencoder."""
+    return empty("None of the models has codes: a GAN has no encoder.")
+
+
 def image_rows(rows: dict[str, Tensor], blocks: int = 1, data: About = MNIST) -> Figure:
     """A figure of small images: a labelled row each, all rows of one length.
 

@@ -24,6 +24,16 @@ VARIETY_IMAGES = 1000  # samples and reconstructions whose variance is compared
 NEARLY_ALL = 95.0  # % of images; with fewer, whole cells of the grid show another class
 LACKS_VARIETY = 0.5  # of the variance of reconstructions; below it, the caption says so
 
+# What is said of a GAN, by figure.
+OF_ADVERSARIAL = {
+    "reconstructions": "no_codes",
+    "interpolations": "no_codes",
+    "manifold": "no_codes",
+    "latents_digits": "no_codes",
+    "samples": "trained_on_draws",
+    "curves": "two_losses",
+}
+
 Shares = Mapping[tuple[str, int], float]  # a number by model and latent size
 
 
@@ -70,7 +80,7 @@ def outcomes(inputs: Inputs, conditional: Collection[str]) -> dict[str, Text]:
         "interpolations": interpolations(inputs),
         "digit_grid": digit_grid(means(inputs.comparison, "conditional_accuracy")),
         "samples": samples(
-            {(r.model, r.latent_dim): variety(inputs, r) for r in inputs.first_runs}
+            {(r.model, r.latent_dim): variety(inputs, r) for r in inputs.autoencoders}
         ),
         "latents_digits": codes(
             means(inputs.comparison, "knn_accuracy"),
@@ -79,7 +89,14 @@ def outcomes(inputs: Inputs, conditional: Collection[str]) -> dict[str, Text]:
             conditional,
         ),
     }
-    return {name: text for name, text in said.items() if text}
+    found = {name: [text] for name, text in said.items() if text}
+    coded = {run.model for run in inputs.autoencoders}
+    if others := [model for model in inputs.matrix.models if model not in coded]:
+        for name, key in OF_ADVERSARIAL.items():
+            found.setdefault(name, []).append(
+                say(f"captions_of_outcomes.{key}", models=names(others))
+            )
+    return {name: joined(texts) for name, texts in found.items()}
 
 
 def means(comparison: pd.DataFrame, metric: str) -> Shares:
@@ -155,8 +172,10 @@ def variety(inputs: Inputs, run: Run) -> float:
     return relative_variance(drawn, reconstructed(inputs, run, index))
 
 
-def samples(varieties: Shares) -> Text:
+def samples(varieties: Shares) -> Text | None:
     """How varied the samples are, from `variety` of each model and latent size."""
+    if not varieties:
+        return None
     text = say("captions_of_outcomes.variety", values=_by_latents(varieties, 2))
     lacking = [
         say("captions_of_outcomes.model_with", model=title(model), latents=latents(dim))

@@ -188,7 +188,9 @@ function controls(state) {
 }
 
 async function explore() {
-  const state = await start(json("explorer-data"));
+  const about = json("explorer-data");
+  if (!about) return; // no model has codes
+  const state = await start(about);
   controls(state);
   await choose(state, 0);
   await plots(state);

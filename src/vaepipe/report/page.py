@@ -32,6 +32,7 @@ MOST_LISTED = 6  # latent sizes in a sentence
 # Figures that need a variational or a conditional model.
 OF_VARIATIONAL = ("rate_distortion", "active_latents", "latent_kl")
 OF_CONDITIONAL = ("digit_grid",)
+OF_CODES = ("reconstructions", "interpolations", "manifold", "latents_digits")  # a GAN has none
 # The same view as latents_digits: files in the figures folder that the page does not repeat.
 NOT_SHOWN = ("latents_rainbow", "latents_points")
 # READMEs of reruns of Burda et al. 2016 with their lowest and highest NLL (docs/literature.md).
@@ -52,6 +53,7 @@ def render(
     models = {run.model: inputs.trained(run)[0] for run in inputs.first_runs}
     conditional = {name for name, model in models.items() if model.conditional}
     variational = {name for name, model in models.items() if model.variational}
+    adversarial = [name for name in matrix.models if models[name].adversarial]
     measured = {run.name: read_json(results.metrics(run)) for run in runs_of(matrix)}
     protocol = read_json(results.protocol)
     made_with = read_json(results.provenance)
@@ -59,21 +61,22 @@ def render(
     manifest = verify(data)
     page = _environment().get_template("page.html.j2")
     return page.render(
-        sections=_sections(variational, made_with["changes"]),
+        sections=_sections(variational, bool(inputs.autoencoders), made_with["changes"]),
         matrix=matrix,
         runs=runs_of(matrix),
         failed={name: m["failed"] for name, m in measured.items() if m["failed"]},
         conditional=conditional,
         variational=variational,
         figures=_figures(inputs, captions, conditional, variational),
-        explorer=(shown := explorer(inputs)),
-        embedded={key: value for key, value in shown.items() if key != "why_not"},
+        explorer=(shown := explorer(inputs) if inputs.autoencoders else None),
+        embedded=shown and {key: value for key, value in shown.items() if key != "why_not"},
         images=inputs.data,
         protocol=protocol,
         data=manifest,
         timing=timing,
         **_numbers(inputs, timing, conditional),
         **_texts(matrix, inputs, protocol, manifest, conditional),
+        adversarial_names=names(adversarial) if adversarial else None,
         variational_names=names([m for m in matrix.models if m in variational] or ["vae"]),
         **(known := _provenance(inputs, timing, protocol, made_with)),
         claims=_claims(results, known["changes"]),
@@ -88,9 +91,9 @@ def render(
     ).lstrip()
 
 
-def _sections(variational: set[str], changes: Any) -> list[str]:
+def _sections(variational: set[str], codes: bool, changes: Any) -> list[str]:
     """Those that the page has, in its order."""
-    left_out = set() if variational else {"latents"}
+    left_out = {*(() if variational else ("latents",)), *(() if codes else ("explore",))}
     return [name for name in SECTIONS if name not in left_out] + ["versions"] * bool(changes)
 
 
@@ -132,6 +135,7 @@ def _figures(
         *NOT_SHOWN,
         *(() if conditional else OF_CONDITIONAL),
         *(() if variational else OF_VARIATIONAL),
+        *(() if inputs.autoencoders else OF_CODES),
     }
     figures = [name for name in NAMES if name not in left_out]
     texts = read_captions(captions, figures, outcomes(inputs, conditional))
@@ -242,6 +246,8 @@ def _provenance(
 ) -> dict[str, Any]:
     """Settings, code and machines."""
     metadata = weights.read_metadata(inputs.results.model(inputs.first_runs[0]))
+    # As the params said, and not as the first model alone was trained.
+    metadata["train"] |= metadata.get("replaced", {})
     used = provenance.settings_used(inputs.matrix, inputs.settings, metadata, protocol)
     default, git = made_with["committed_params"], made_with["git"]
     changes = provenance.changed(used, default)

@@ -27,6 +27,8 @@ KINDS = {
     " latent-variable model of images.",
     "cvae": "A conditional variational autoencoder (Sohn, Lee and Yan 2015): a latent-variable"
     " model of images given their label.",
+    "gan": "A generative adversarial network (Goodfellow et al. 2014, arXiv 1406.2661): a generator"
+    " of images from N(0, I). It has no codes and no likelihood.",
 }
 USE = (
     "For teaching and for experiments: to encode, reconstruct, sample and interpolate images like"

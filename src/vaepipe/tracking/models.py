@@ -42,7 +42,8 @@ def signature(model: nn.Module) -> ModelSignature:
     inputs = [TensorSpec(np.dtype("float32"), images, "image")]
     if model.conditional:
         inputs.append(TensorSpec(np.dtype("int64"), (-1,), "label"))
-    params = [ParamSpec("task", "string", "reconstruct"), ParamSpec("seed", "long", 0)]
+    task = "sample" if model.adversarial else "reconstruct"
+    params = [ParamSpec("task", "string", task), ParamSpec("seed", "long", 0)]
     outputs = [TensorSpec(np.dtype("float32"), images)]
     return ModelSignature(Schema(inputs), Schema(outputs), ParamSchema(params))
 

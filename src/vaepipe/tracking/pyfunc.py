@@ -23,7 +23,7 @@ def _load_pyfunc(path: str) -> "Served":
 
 
 class Served:
-    """A model that reconstructs images or samples new ones."""
+    """A model that reconstructs images or samples new ones; a GAN samples alone."""
 
     def __init__(self, model: nn.Module):
         self.model = model
@@ -42,16 +42,20 @@ class Served:
                 counts.
 
         Raises:
-            ValueError: another task, or samples of a model that has no prior.
+            ValueError: another task, samples of an AE, or reconstructions of a GAN.
         """
-        params = {"task": "reconstruct", "seed": 0} | dict(params or {})
+        adversarial = self.model.adversarial
+        task = "sample" if adversarial else "reconstruct"
+        params = {"task": task, "seed": 0} | dict(params or {})
         x = torch.as_tensor(model_input["image"])
         labels = torch.as_tensor(model_input.get("label", np.zeros(len(x), np.int64)))
         if params["task"] == "reconstruct":
+            if adversarial:
+                raise ValueError("a GAN has no codes to reconstruct from; its task is sample")
             z = self.model.codes(x, labels)
         elif params["task"] != "sample":
             raise ValueError(f"task is {params['task']!r}, allowed is one of {', '.join(TASKS)}")
-        elif not self.model.variational:
+        elif not (self.model.variational or adversarial):
             raise ValueError("an AE has no prior to sample from; its task is reconstruct")
         else:
             rng = torch.Generator().manual_seed(int(params["seed"]))

@@ -1,7 +1,7 @@
 """The model registry: a version for all new weights, and the champion among them.
 
 The champion is the version with the lowest loss on the validation images after its last epoch. The
-test set has no part in any choice.
+test set has no part in any choice. A GAN has no such loss, and so no champion.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from safetensors import safe_open
 
 from vaepipe.data.manifest import OWN
 from vaepipe.models import weights
-from vaepipe.models.names import title
+from vaepipe.models.names import split, title
 from vaepipe.results import Results, Run
 from vaepipe.tracking.content import failed, history_rows
 from vaepipe.tracking.models import models_of
@@ -91,10 +91,12 @@ def weights_digest(path: Path) -> str:
 
 def _registered(client: MlflowClient, name: str, metadata: dict[str, Any]) -> None:
     model, data = title(metadata["run"]["model"]), metadata["data"]["data_set"]
-    description = (
-        f"{model} trained on {data} by vaepipe. `champion` has the lowest validation loss of all,"
-        " `champion-z20` of those with 20 latents."
+    champion = (
+        "`champion` has the lowest validation loss of all, `champion-z20` of those with 20 latents."
     )
+    if split(metadata["run"]["model"])[0] == "gan":
+        champion = "No version is the champion: no loss of a GAN says how good its images are."
+    description = f"{model} trained on {data} by vaepipe. {champion}"
     try:
         client.create_registered_model(name, description=description)
     except MlflowException as error:

@@ -75,6 +75,7 @@ def encode(
         UserError: an image or the model can't be taken; the text says why.
     """
     trained = _trained(run, results)
+    trained.need_codes()
     x = _input(trained, images, invert, seed, notes)
     return trained.model.codes(x, _labels(trained, label, len(x))).numpy()
 
@@ -96,6 +97,7 @@ def reconstruct(
     Arguments and errors are those of `encode`.
     """
     trained = _trained(run, results)
+    trained.need_codes()
     x = _input(trained, images, invert, seed, notes)
     labels = _labels(trained, label, len(x))
     model = trained.model
@@ -146,6 +148,7 @@ def interpolate(
     Shaped and scaled as by `reconstruct`; arguments and errors are those of `encode`.
     """
     trained = _trained(run, results)
+    trained.need_codes()
     if not 2 <= steps <= 1000:
         raise UserError(f"{steps} steps were asked for, allowed are 2 to 1,000")
     x = _input(trained, [first, last], invert, seed, notes)
@@ -176,7 +179,8 @@ def score(
     trained = _trained(run, results)
     model = trained.model
     if not model.variational:
-        raise UserError(f"{trained.name} is an AE, which has no likelihood; use a VAE or CVAE")
+        kind = "a GAN" if model.adversarial else "an AE"
+        raise UserError(f"{trained.name} is {kind}, which has no likelihood; use a VAE or CVAE")
     if trained.binarize == "none" and model.architecture.likelihood == "bernoulli":
         warnings.warn(
             f"{trained.name} was trained on grey values as if they were probabilities: its scores"

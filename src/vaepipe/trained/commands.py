@@ -69,7 +69,8 @@ def sample(flags: argparse.Namespace) -> None:
     trained = load(flags.model, flags.results)
     images = actions.sample(trained, flags.n, label=flags.label, seed=flags.seed)
     write_grid(flags.out, images, max(1, round(len(images) ** 0.5)), trained.data)
-    prior = "" if trained.model.variational else "; an AE has no prior, these are from N(0, I)"
+    has_prior = trained.model.variational or trained.model.adversarial
+    prior = "" if has_prior else "; an AE has no prior, these are from N(0, I)"
     print(f"{flags.out}: {len(images)} samples of {trained.name}{prior}")
 
 

@@ -23,6 +23,14 @@ class Trained:
     data: About
     binarize: str
 
+    def need_codes(self) -> None:
+        """Raise a `UserError` where the model has no codes."""
+        if self.model.adversarial:
+            raise UserError(
+                f"{self.name} is a GAN, which has no encoder, so no codes and no reconstructions:"
+                " it can sample"
+            )
+
     def label(self, label: str | int | None, needed: bool = True) -> int:
         """The number of a class that is named by its name or number; 0 where none is asked for.
 

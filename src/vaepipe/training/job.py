@@ -48,7 +48,6 @@ def train_runs(
         UserError: another process is training one of the runs, or the data, the device or the
             memory are not what training needs.
     """
-    settings = own_settings(runs[0].model, settings)
     with ExitStack() as stack:
         for run in runs:
             lock = results.checkpoint(run).with_suffix(".lock")
@@ -74,6 +73,7 @@ def _train_at_once(
     runs: Sequence[Run], settings: Train, data: Path, results: Results, code: Mapping[str, str]
 ) -> None:
     """`train_runs` without the lock and the retry; raises `NotFinite` if there are several runs."""
+    given, settings = settings, own_settings(runs[0].model, settings)
     watch = Stopwatch()
     manifest = read_manifest(data)
     device = prepare(settings.device, settings.threads)
@@ -83,6 +83,10 @@ def _train_at_once(
     images = training_images(data, settings.validation)
     of = about(manifest)
     metadata = [{"run": vars(r), "train": vars(settings), "data": manifest} for r in runs]
+    if given != settings:
+        # What the params said where this model has a setting of its own.
+        own = {k: v for k, v in vars(given).items() if v != getattr(settings, k)}
+        metadata = [one | {"replaced": own} for one in metadata]
     try:
         with ExitStack() as stack:
             stack.enter_context(explain_out_of_memory("train.batch_size", settings.batch_size))

@@ -99,7 +99,12 @@ def _claim(claim: Claim, told: Any) -> list[str]:
 def _markdown(html: str) -> str:
     """A text of the catalogue as Markdown; `sub` stays, which Markdown has no sign for."""
     text = re.sub(r"</?code>", "`", str(html))
-    return re.sub(r"</?(b|strong)>", "**", text).replace("&#39;", "'").replace("|", "\\|")
+    return (
+        re.sub(r"</?(b|strong)>", "**", text)
+        .replace("&#39;", "'")
+        .replace("&lt; ", "< ")
+        .replace("|", "\\|")
+    )
 
 
 def render() -> None:

@@ -163,7 +163,18 @@ def digits(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return "–"
     size = abs(value)
-    behind = 4 if size < 0.1 else 3 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0
+    # Ratios near 1 differ by little.
+    behind = (
+        4
+        if size < 0.1 or abs(size - 1) < 0.1
+        else 3
+        if size < 10
+        else 2
+        if size < 100
+        else 1
+        if size < 1000
+        else 0
+    )
     text = f"{value:,.{behind}f}"
     return (text.lstrip("-") if float(text.replace(",", "")) == 0 else text).replace("-", "−")
 

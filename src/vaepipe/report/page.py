@@ -159,7 +159,9 @@ def _claims(results: Results, changes: dict[str, Any]) -> dict[str, Any]:
     found = read_json(results.claims)
     shown = claims.chapter(found)
     preset = found["settings"]["preset"]
-    named = say("claims.changed", preset=preset) if changes else Text(preset, preset)
+    # A preset is named by itself; its settings differ from the defaults.
+    changed = changes and preset == "params.yaml"
+    named = say("claims.changed", preset=preset) if changed else Text(preset, preset)
     pictures = {
         one.name: dict(zip(("width", "height"), embed.svg_size(path), strict=True))
         | {"source": embed.svg_uri(path)}
@@ -249,6 +251,7 @@ def _provenance(
     # As the params said, and not as the first model alone was trained.
     metadata["train"] |= metadata.get("replaced", {})
     used = provenance.settings_used(inputs.matrix, inputs.settings, metadata, protocol)
+    used["claims"] = read_json(inputs.results.claims)["settings"]
     default, git = made_with["committed_params"], made_with["git"]
     changes = provenance.changed(used, default)
     return {

@@ -2,6 +2,7 @@
 
 import math
 import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -576,3 +577,15 @@ def test_the_docs_take_no_results_of_another_preset(tmp_path):
     write_claims(results, Matrix(("ae",), (3,), (0,)))
     with pytest.raises(UserError, match=r"is of params\.yaml"):
         claims_pages.take(results)
+
+
+def test_pictures_keep_the_digits_of_their_texts(tmp_path):
+    """Coordinates are rounded, to make files small; the rate 0.0012 must not be."""
+    table = made_table(MATRIX)
+    table["arm"] = table["arm"].replace("vae-lr0.02", "vae-lr0.0012")
+    write_claims(Results(tmp_path), MATRIX, table)
+    text = Results(tmp_path).claim("stabler").read_text()
+    assert "rate = 0.0012" in text
+    assert len(text) < 30_000
+    for name in NAMES:
+        ElementTree.parse(Results(tmp_path).claim(name))

@@ -100,13 +100,15 @@ def by_dim(numbers: Numbers, claim: str, columns: Sequence[Panel]) -> tuple[Figu
     return figure, axes
 
 
-def decades(axis: Axes) -> None:
-    """A logarithmic x-axis with plain numbers."""
-    axis.set_xscale("log")
-    low, high = axis.get_xlim()
-    axis.xaxis.set_major_locator(LogLocator(subs=(1, 3) if high < 300 * low else (1,)))
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-    axis.xaxis.set_minor_locator(NullLocator())
+def decades(axis: Axes, along: str = "x") -> None:
+    """A logarithmic axis, x or y, with plain numbers."""
+    axis.set(**{f"{along}scale": "log"})
+    low, high = axis.get_xlim() if along == "x" else axis.get_ylim()
+    digits = (1,) if high > 300 * low else (1, 3) if high > 10 * low else (1, 2, 3, 5)
+    ticks = axis.xaxis if along == "x" else axis.yaxis
+    ticks.set_major_locator(LogLocator(subs=digits))
+    ticks.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    ticks.set_minor_locator(NullLocator())
 
 
 def separates(numbers: Numbers) -> Figure:
@@ -167,7 +169,8 @@ def faster(numbers: Numbers) -> Figure:
         seconds = [k * row["epoch_seconds"] * row["epochs"] / len(looks) for k, _ in looks]
         axis.plot(seconds, [v for _, v in looks], color=colour(arm, [arm]), label=arm_title(arm))
     axis.axhline(wide["target"].iloc[0], color="#22252a", linewidth=0.8, linestyle=":")
-    axis.set(yscale="log", ylabel="Fréchet distance of samples")
+    axis.set_ylabel("Fréchet distance of samples")
+    decades(axis, "y")
     axis.set_xlabel("processor seconds of training", labelpad=1)
     named = dict(zip(*axis.get_legend_handles_labels()[::-1], strict=True))
     axis.legend(named.values(), named.keys())
@@ -222,14 +225,13 @@ def draw_all(
         plt.close(figure)
 
 
-# Comments, idle white space, digits beyond a hundredth of a point, the fonts that stand in for the
-# first, and the names of groups.
+LONG = re.compile(r"(\d\.\d\d)\d+")  # coordinates, beyond a hundredth of a point
+# Comments, idle white space, the fonts that stand in for the first, and the names of groups.
 SHORTER = (
     (r"<!--.*?-->", ""),
     (r"<metadata>.*?</metadata>", ""),
     (r">\s+<", "><"),
     (r"\s*\n\s*", " "),
-    (r"(\d\.\d\d)\d+", r"\1"),
     (r"(font(?:-family)?: [^;\"]*?)'DejaVu Sans'[^;\"]*", r"\1sans-serif"),
     (r'<g id="[a-z]+\d*_\d+">', "<g>"),
 )
@@ -243,4 +245,5 @@ def as_svg(figure: Figure) -> str:
     short = text.getvalue()
     for found, instead in SHORTER:
         short = re.sub(found, instead, short, flags=re.DOTALL)
-    return short.strip() + "\n"
+    # Of coordinates alone: texts keep their digits.
+    return re.sub(r"<[^>]*>", lambda tag: LONG.sub(r"\1", tag[0]), short).strip() + "\n"

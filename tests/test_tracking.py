@@ -34,6 +34,7 @@ from vaepipe.core.errors import UserError
 from vaepipe.core.files import read_json, sha256, write_json, write_text
 from vaepipe.figures import COLOURS
 from vaepipe.models import weights
+from vaepipe.params import Matrix
 from vaepipe.results import Results, Run, runs_of
 from vaepipe.tracking.address import store_uri
 from vaepipe.tracking.content import driver
@@ -198,6 +199,15 @@ def test_a_model_loads_by_itself_and_reconstructs_and_samples(tracked, answers, 
         assert given["first"].shape == (4, 784)
         assert torch.equal(given["first"], given["again"])
         assert not torch.equal(given["first"], given["other"])
+
+
+def test_a_model_with_a_number_in_its_name_is_logged(results):
+    """MLflow allows no full stop in the name of a logged model."""
+    matrix = Matrix(("vae-beta0.25",), (3,), (0,))
+    write_results(results.folder, matrix)
+    log_runs(matrix, "vaepipe", results)
+    runs = Seen(store_uri(results)).runs
+    assert {run.info.run_name for run in runs} == {"comparison", "vae-beta0.25-z3-s0"}
 
 
 def test_a_model_says_what_it_takes_and_needs(tracked):

@@ -51,6 +51,8 @@ def made_metrics(run: Run, rng: np.random.Generator) -> dict[str, float]:
     """Random metrics of a run: of those that its model has."""
     missing = () if run.model == "cvae" else ("conditional_accuracy",)
     missing += OF_POSTERIOR if run.model == "ae" else ()
+    if run.model == "gan":
+        missing = METRICS.keys() - {"frechet_distance"}
     return {
         name: 50 + 10 * k + rng.normal() for k, name in enumerate(METRICS) if name not in missing
     }
@@ -80,7 +82,9 @@ def made_runs(
             "failed": None,
         }
         write_json(results.metrics(run), vars(run) | measured)
-        losses = [{"epoch": e, "train_loss": 200 - e, "validation_loss": 201 - e} for e in (1, 2)]
+        terms = ("generator", "discriminator") if run.model == "gan" else ("loss",)
+        names = [f"{part}_{term}" for part in ("train", "validation") for term in terms]
+        losses = [{"epoch": e} | dict.fromkeys(names, 200 - e) for e in (1, 2)]
         write_text(results.history(run), pd.DataFrame(losses).to_csv(index=False))
         cost = {"seconds": 1.5, "cpu_seconds": 1.25, "peak_memory_mib": 100.0, "cores": 2}
         write_json(results.timing(run), cost | {"device": "a processor"})

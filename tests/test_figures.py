@@ -20,6 +20,7 @@ from vaepipe.models.objectives import gaussian_kl
 from vaepipe.params import Figures, Matrix
 from vaepipe.results import Run
 
+OF_CODES = ("reconstructions", "interpolations", "manifold", "latents_digits", "latents_points")
 FIGURES = Figures(images=4, digits=20, points=150, dpi=60)
 
 
@@ -144,14 +145,18 @@ def test_a_mosaic_puts_images_row_after_row():
 
 
 @pytest.mark.parametrize(
-    ("model", "nothing"), [("ae", ("rate_distortion", "active_latents", "latent_kl", "digit_grid"))]
+    ("model", "nothing"),
+    [
+        ("ae", ("rate_distortion", "active_latents", "latent_kl", "digit_grid")),
+        ("gan", ("rate_distortion", "active_latents", "latent_kl", "digit_grid", *OF_CODES)),
+    ],
 )
 def test_where_there_is_nothing_to_draw_the_figure_says_so(tmp_path, mnist_folder, model, nothing):
     matrix = Matrix((model,), (2,), (0,))
     results = made_results(tmp_path, matrix, mnist_folder, binarize="none")
     inputs = read(matrix, FIGURES, mnist_folder, results)
     draw.draw_all(inputs)
-    for name in (*NAMES, "ae-z2-s0"):
+    for name in (*NAMES, f"{model}-z2-s0"):
         assert results.figure(name).with_suffix(".svg").stat().st_size > 1000
     for name in nothing:
         (text,) = draw.FIGURES[name](inputs).texts

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
@@ -9,8 +11,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 from test_training import SETTINGS, images, trained  # noqa: F401
 from vaepipe.core.rng import generator, normal
 from vaepipe.data.dataset import grey
+from vaepipe.evaluation.tables import curves_table
 from vaepipe.models import Architecture, build
 from vaepipe.results import Run
+from vaepipe.tracking.pyfunc import Served
 from vaepipe.training import job, step
 
 N = 6
@@ -112,3 +116,20 @@ def test_it_has_a_rate_of_its_own_and_a_name_may_hold_another():
         own = job.own_settings(name, settings)
         assert own.learning_rate == rate
         assert own.beta == (2.0 if name == "vae-beta2" else 1.0)
+
+
+def test_its_two_losses_are_not_mistaken_for_the_loss_of_others():
+    gan = pd.DataFrame({"epoch": [1], "train_generator": [0.7], "validation_generator": [0.8]})
+    vae = pd.DataFrame({"epoch": [1], "train_loss": [200.0], "validation_loss": [210.0]})
+    table = curves_table({Run("gan", 3, 0): gan, Run("vae", 3, 0): vae}).set_index("runs")
+    assert table.loc["gan-z3", ["train_loss", "validation_loss"]].isna().all()
+    assert table.loc["vae-z3", "validation_loss"] == 210.0
+
+
+def test_served_it_samples_and_does_not_reconstruct():
+    served = Served(build(Architecture("gan", 3, (4,), "silu"), generator(0, "initialisation")))
+    given = {"image": np.zeros((5, 784), np.float32)}
+    assert served.predict(given).shape == (5, 784)
+    assert (served.predict(given) == served.predict(given, {"task": "sample", "seed": 0})).all()
+    with pytest.raises(ValueError, match="a GAN has no codes"):
+        served.predict(given, {"task": "reconstruct"})

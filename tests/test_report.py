@@ -452,6 +452,29 @@ def folder(tmp_path_factory, mnist_folder):
     return tmp
 
 
+@pytest.mark.parametrize("models", [("gan",), ("gan", "vae")])
+def test_the_page_claims_nothing_of_a_gan_that_it_does_not_have(models, tmp_path, mnist_folder):
+    matrix = Matrix(models, (3,), (0, 1))
+    page = made_page(
+        matrix, FIGURES, mnist_folder, made_results(tmp_path, matrix, mnist_folder)
+    ).read_text()
+    root = parsed(page)
+    cells = {
+        row.find("th").text: ["".join(cell.itertext()) for cell in row.iter("td")]
+        for row in root.find(".//*[@id='main']").iter("tr")
+        if row.find("td") is not None
+    }
+    measured = [text for text in cells["GAN"] if "not defined" not in text]
+    assert len(measured) == 2  # the Fréchet distance, and the seconds of training
+    assert all(any(c.isdigit() for c in text) for text in measured)
+    shown = {figure.get("id") for figure in root.iter("figure")}
+    assert ("explorer" in shown) == ("reconstructions" in shown) == ("vae" in models)
+    assert {"samples", "structure", "curves"} <= shown
+    text = " ".join("".join(root.itertext()).split())
+    assert "neither has to fall" in text
+    assert ("GAN has no encoder, so it is not shown here." in text) == ("vae" in models)
+
+
 @pytest.fixture(params=["alone", "wide", pytest.param("smoke", marks=pytest.mark.pipeline)])
 def page(request, folder):
     """A page as text: the two above, and the smoke preset's as Snakemake made it."""

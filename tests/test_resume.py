@@ -28,7 +28,7 @@ def replace(*words, **named):
         os.kill(os.getpid(), signal.SIGKILL)
 os.replace = replace
 """
-KILLS = 4 * STRENGTH
+KILLS = {"vae": 4 * STRENGTH, "gan": 2 * STRENGTH}
 EPOCHS = 6
 
 
@@ -36,16 +36,16 @@ EPOCHS = 6
 def command(smoke_tree):
     """Trains one run for a few seconds; the results folder is put in its place by the tests."""
 
-    def with_results(folder):
+    def with_results(folder, model="vae"):
         words = stage_command(smoke_tree, "train", results=folder, epochs=EPOCHS)
-        words[words.index("ae")] = "vae"
+        words[words.index("ae")] = model
         return words
 
     return with_results
 
 
-def outputs(folder) -> dict[str, bytes]:
-    names = ("models/vae-z3-s0.safetensors", "history/vae-z3-s0.csv")
+def outputs(folder, model) -> dict[str, bytes]:
+    names = (f"models/{model}-z3-s0.safetensors", f"history/{model}-z3-s0.csv")
     return {name: (folder / name).read_bytes() for name in names}
 
 
@@ -74,11 +74,12 @@ def killed_by(words, tree, environment, seconds: float | None) -> tuple[bool, fl
     return child.returncode == -signal.SIGKILL, time.monotonic() - begun
 
 
+@pytest.mark.parametrize("model", KILLS)
 def test_a_run_killed_at_random_moments_ends_with_the_same_bits(
-    smoke_tree, command, tmp_path, record
+    smoke_tree, command, tmp_path, record, model
 ):
     begun = time.monotonic()
-    whole = run_in(smoke_tree, *command(tmp_path / "whole"))
+    whole = run_in(smoke_tree, *command(tmp_path / "whole", model))
     assert whole.returncode == 0, whole.stderr
     seconds = time.monotonic() - begun
 
@@ -86,13 +87,13 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_bits(
     site.mkdir()
     (site / "sitecustomize.py").write_text(KILLER)
     dice = random.Random(0)
-    words = command(tmp_path / "cut")
+    words = command(tmp_path / "cut", model)
     killed = {"at a random moment": 0, "while writing": 0}
     # A moment or a write that comes after the run's end kills nothing: draw again, among moments
     # of the shortest run seen, because a run that goes on from a checkpoint has less left to do.
     # The last kill has to leave a checkpoint with epochs left to do, to see that they are the same.
-    checkpoint = tmp_path / "cut/checkpoints/vae-z3-s0.safetensors"
-    while sum(killed.values()) < KILLS or epochs_done(checkpoint) not in range(1, EPOCHS):
+    checkpoint = tmp_path / f"cut/checkpoints/{model}-z3-s0.safetensors"
+    while sum(killed.values()) < KILLS[model] or epochs_done(checkpoint) not in range(1, EPOCHS):
         environment = environment_of(smoke_tree)
         if killed["at a random moment"] > killed["while writing"]:
             environment["PYTHONPATH"] += f":{site}"
@@ -105,12 +106,12 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_bits(
             hit, took = killed_by(words, smoke_tree, environment, moment)
             killed["at a random moment"] += hit
             seconds = seconds if hit else min(seconds, took)
-        assert hit or outputs(tmp_path / "cut") == outputs(tmp_path / "whole")
+        assert hit or outputs(tmp_path / "cut", model) == outputs(tmp_path / "whole", model)
     last = run_in(smoke_tree, *words)
     assert last.returncode == 0, last.stderr
     assert f"epoch {EPOCHS} of {EPOCHS}" in last.stderr
     assert "epoch 1 of" not in last.stderr
-    assert outputs(tmp_path / "cut") == outputs(tmp_path / "whole")
+    assert outputs(tmp_path / "cut", model) == outputs(tmp_path / "whole", model)
     assert not list((tmp_path / "cut").rglob(".*"))
     for where, times in killed.items():
         record(f"trainings killed (SIGKILL) {where}", times)

@@ -200,3 +200,8 @@ def test_a_page_over_many_cells_has_a_row_for_each_and_pictures_of_few(mnist_fol
     drawn = {path.stem for path in tmp_path.glob("figures/*.png")} - set(NAMES)
     assert drawn == {run.name for run in pictured_runs(matrix)}
     assert len(drawn) == 2 * FEW
+
+
+def test_a_gan_has_no_loss_by_which_its_trials_could_be_compared():
+    with pytest.raises(UserError, match=r"trials can't be of gan-lr0\.01, which has no loss"):
+        sweep.check(GRID, TRAIN, (), ("vae", "gan-lr0.01"))

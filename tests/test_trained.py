@@ -32,7 +32,7 @@ COLOUR = {
 def results(tmp_path):
     """A folder of results with untrained models of digits, and one of colour images."""
     (tmp_path / "models").mkdir()
-    for name in ("ae", "vae", "cvae"):
+    for name in ("ae", "vae", "cvae", "gan"):
         save(tmp_path, name, MNIST, "dynamic", Architecture(name, 2, (8,), "silu"))
     shape = Architecture(
         "vae", 2, (8,), "silu", pixels=192, classes=2, image=(3, 8, 8), likelihood="logistic"
@@ -128,7 +128,7 @@ def test_colour_images(results):
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda r: vaepipe.load("nothing", r), "no run 'nothing'.*ae, colour, cvae, vae"),
+        (lambda r: vaepipe.load("nothing", r), "no run 'nothing'.*ae, colour, cvae, gan, vae"),
         (lambda r: vaepipe.sample("vae", label=3, results=r), "no label"),
         (lambda r: vaepipe.sample("cvae", label="ten", results=r), "'ten' is unknown"),
         (
@@ -139,6 +139,10 @@ def test_colour_images(results):
         (lambda r: vaepipe.encode([], "vae", results=r), "no image"),
         (lambda r: vaepipe.encode(["no.png"], "vae", results=r), "no.png"),
         (lambda r: vaepipe.score([np.zeros((9, 9), np.uint8)], "ae", results=r), "no likelihood"),
+        (lambda r: vaepipe.encode(["no.png"], "gan", results=r), "GAN, which has no encoder"),
+        (lambda r: vaepipe.reconstruct(["no.png"], "gan", results=r), "it can sample"),
+        (lambda r: vaepipe.interpolate("a", "b", "gan", results=r), "no codes"),
+        (lambda r: vaepipe.score([], "gan", results=r), "a GAN, which has no likelihood"),
         (lambda r: vaepipe.sample("vae", 0, results=r), "1 to 100,000"),
         (
             lambda r: vaepipe.encode([np.zeros((9, 9), np.uint8)], "vae", results=r, invert=True),

@@ -22,7 +22,7 @@ NAMES = (
 )
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart, and a violet.
-COLOURS = {"ae": "#0072B2", "vae": "#D55E00", "cvae": "#009E73", "gan": "#6A3D9A"}
+COLOURS = {"ae": "#0072B2", "vae": "#D55E00", "cvae": "#009E73", "gan": "#4b1a66"}
 SPARE = ("#CC79A7", "#E69F00", "#56B4E9", "#8a6d00", "#7a7f88", "#000000")
 
 # Ten colours that colour-blind readers tell apart better than a rainbow (Petroff 2021, arXiv

@@ -97,7 +97,7 @@ def empty(text: str) -> Figure:
 
 def no_codes() -> Figure:
     """The figure where no model is an autoencoder."""
-    return empty("None of the models has codes: a GAN has no encoder.")
+    return empty("No model has codes: a GAN has no encoder.")
 
 
 def image_rows(rows: dict[str, Tensor], blocks: int = 1, data: About = MNIST) -> Figure:

@@ -199,11 +199,12 @@ async function explore() {
   byId("explorer").dataset.ready = "true";
 }
 
-// Plotly takes a second to start: wait until the reader is near.
-new IntersectionObserver((entries, observer) => {
+// Plotly takes a second to start: wait until the reader is near. Without codes there is no explorer.
+const near = new IntersectionObserver((entries, observer) => {
   if (!entries.some((entry) => entry.isIntersecting)) return;
   observer.disconnect();
   explore().catch((error) => {
     byId("explorer-state").textContent = told("failed", { message: error.message });
   });
-}, { rootMargin: "800px" }).observe(byId("explorer"));
+}, { rootMargin: "800px" });
+if (byId("explorer")) near.observe(byId("explorer"));

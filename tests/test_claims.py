@@ -2,6 +2,8 @@
 
 import math
 import re
+from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -12,7 +14,10 @@ from benchmarks import claims as claims_pages
 from scipy import ndimage, stats
 from torch import nn
 
+from conftest import ROOT
 from made_claims import SETTINGS, made_table, write_claims
+from reports import made_classifier
+from vaepipe import params
 from vaepipe.claims import (
     NAMES,
     codes,
@@ -28,17 +33,22 @@ from vaepipe.claims import (
 )
 from vaepipe.claims.conditions import CLAIMS, NEEDS, Numbers
 from vaepipe.claims.inputs import ANY_SEED, COLUMNS
+from vaepipe.claims.job import claims as claims_of_stage
 from vaepipe.claims.job import verdicts
 from vaepipe.claims.rules import Condition, Fewer, judge
 from vaepipe.core.errors import UserError
-from vaepipe.core.files import read_json
+from vaepipe.core.files import read_json, write_json
+from vaepipe.data.dataset import Images
+from vaepipe.data.manifest import MNIST, read_manifest
 from vaepipe.evaluation import statistics
 from vaepipe.evaluation.classifier import ImageClassifier
-from vaepipe.models import Architecture, build, objectives
-from vaepipe.params import Matrix
+from vaepipe.models import Architecture, build, names, objectives, weights
+from vaepipe.params import Matrix, Train
 from vaepipe.report import claims as pages
 from vaepipe.report.claims import chapter, digits
-from vaepipe.results import Results
+from vaepipe.results import Results, Run, runs_of
+from vaepipe.training.checkpoint import Checkpoint
+from vaepipe.training.loop import train
 
 RNG = np.random.default_rng(0)
 
@@ -589,3 +599,94 @@ def test_pictures_keep_the_digits_of_their_texts(tmp_path):
     assert len(text) < 30_000
     for name in NAMES:
         ElementTree.parse(Results(tmp_path).claim(name))
+
+
+# --- the stage
+
+TINY = Matrix(("ae", "vae", "cvae", "gan", "vae-beta0", "vae-lr0.02", "gan-lr0.02"), (3,), (0, 1))
+
+
+def tiny_training() -> Train:
+    """The settings of a training of two steps."""
+    whole = params.check_file(ROOT / "params.yaml").train
+    return replace(whole, hidden=(16,), epochs=1, batch_size=500, validation=59_000, device="cpu")
+
+
+@pytest.mark.parametrize("model", ["vae", "gan"])
+def test_a_race_takes_the_steps_of_the_train_stage(model):
+    """The same weights, bit by bit, though it was interrupted after every few steps."""
+    pixels = torch.randint(0, 256, (330, 784), generator=rng()).to(torch.uint8)
+    images = Images(pixels, torch.zeros(330, dtype=torch.int64))
+    settings = replace(tiny_training(), batch_size=50, epochs=2)
+    run, device = Run(model, 3, 0), torch.device("cpu")
+    saved = Checkpoint(Path("none"), "a test")
+    saved.written = math.inf  # never due
+    [(theirs, _)] = train([run], settings, images, images.first(10), device, saved)
+    ours = speed.Training(run, settings, images, MNIST)
+    while not ours.done:
+        ours.go_on(3)
+    for name, value in ours.model().state_dict().items():
+        assert torch.equal(value, theirs.state_dict()[name]), name
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory, mnist_folder) -> Results:
+    """Results of the claims stage over models that are not trained."""
+    results = Results(tmp_path_factory.mktemp("tiny"))
+    settings = tiny_training()
+    for run in runs_of(TINY):
+        kind = names.split(run.model)[0]
+        model = build(Architecture(kind, run.latent_dim, (16,), "silu"), rng(run.seed))
+        about = {"run": vars(run), "train": vars(settings), "data": read_manifest(mnist_folder)}
+        if run == Run("gan-lr0.02", 3, 1):
+            about["failed"] = "its loss was not finite"
+        results.model(run).parent.mkdir(parents=True, exist_ok=True)
+        weights.save(results.model(run), model.eval(), about)
+        metrics = {"prior_moments": 1.0, "prior_mmd": 0.1}
+        if kind != "gan":
+            metrics |= {"knn_accuracy": 50.0 + run.seed, "probe_accuracy": 40.0}
+        protocol = {"binarize": "dynamic", "evaluation_seed": 0, "training_images": 100}
+        write_json(results.metrics(run), {"metrics": metrics, "protocol": protocol})
+    made_classifier(results.classifier)
+    asked = replace(
+        SETTINGS,
+        images=100,
+        samples=100,
+        posterior_draws=2,
+        inversion_images=3,
+        inversion_restarts=2,
+        inversion_steps=2,
+        races=1,
+    )
+    claims_of_stage(TINY, asked, mnist_folder, results)
+    return results
+
+
+@pytest.mark.slow
+def test_the_stage_measures_every_claim(tiny):
+    found = read_json(tiny.claims)["claims"]
+    assert {name for name, one in found.items() if one["verdict"] == "not_tested"} == set()
+    assert all((tiny.claim(name)).stat().st_size > 2000 for name in NAMES)
+    table = pd.read_csv(tiny.claims_table)
+    assert list(table.columns) == list(COLUMNS)
+    assert not table["quantity"].str.contains("seconds").any()  # those are no results to compare
+    seconds = pd.read_csv(tiny.claims_seconds)
+    assert set(seconds["claim"]) == {"compares", "faster"}
+    assert (seconds["value"] > 0).all()
+
+
+@pytest.mark.slow
+def test_a_failed_training_counts_as_failed_and_is_in_no_mean(tiny):
+    table = pd.read_csv(tiny.claims_table)
+    rows = table[(table["arm"] == "gan-lr0.02") & (table["seed"] == 1)]
+    assert rows["quantity"].tolist() == ["failed"]
+    assert rows["value"].tolist() == [1.0]
+
+
+@pytest.mark.slow
+def test_a_kl_weight_is_part_of_the_sweep_and_a_rate_of_the_grid(tiny):
+    arms = pd.read_csv(tiny.claims_table).groupby("claim")["arm"].unique()
+    assert set(arms["kl_gaussian"]) == {"ae", "vae", "cvae", "vae-beta0"}
+    assert set(arms["stabler"]) == {"vae", "gan", "vae-lr0.02", "gan-lr0.02"}
+    assert set(arms["separates"]) == {"ae", "vae", "cvae", "pca", "pixels"}
+    assert set(arms["compares"]) == {"vae", "vae-inverted", "gan"}

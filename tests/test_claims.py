@@ -205,9 +205,10 @@ def test_inversion_keeps_the_best_of_its_restarts():
         return torch.where(z > 0, z, -30.0)  # flat below 0: there no start gets away
 
     one = inversion.invert(decode, x, 1, 1, 100, rng())[1]
-    many = inversion.invert(decode, x, 1, 16, 100, rng())[1]
+    z, many = inversion.invert(decode, x, 1, 16, 100, rng())
     assert (one > 0.5).any()
     assert (many < 1e-3).all()
+    assert torch.equal((decode(z).sigmoid() - x).square().sum(1), many)  # of that very code
 
 
 # --- sharpness
@@ -459,6 +460,13 @@ def test_more_claims_ask_for_more_evidence():
     assert alone.verdict == "supported"
     others = {f"other {k}": [condition([1.0, -1.0, 0.2])] for k in range(20)}
     assert judge({"a": [condition(values)]} | others)["a"].verdict == "undecided"
+
+
+def test_more_conditions_ask_for_more_evidence_against_a_claim():
+    fails = condition([-5.0, -5.6, -4.4])
+    assert judge({"a": [fails]})["a"].verdict == "not_supported"
+    others = [condition([1.0, -1.0, 0.2])] * 20
+    assert judge({"a": [fails, *others]})["a"].verdict == "undecided"
 
 
 def test_values_without_spread_are_as_sure_as_can_be():

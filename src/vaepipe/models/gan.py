@@ -16,8 +16,7 @@ class GAN(nn.Module):
     """A generator, which is the VAE's decoder, and a discriminator as large as its encoder.
 
     It has no encoder, so no codes and no reconstructions, and no likelihood. The sigmoid of its
-    logits is a grey image, which the discriminator compares with the grey images of the data: it
-    would know binarised ones by having no grey.
+    logits is a grey image, which the discriminator compares with the grey images of the data.
     """
 
     conditional = False

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from made_claims import made_table, write_claims
 from vaepipe.core.files import write_json, write_text
 from vaepipe.core.rng import generator
 from vaepipe.data.manifest import read_manifest
@@ -92,10 +93,11 @@ def made_runs(
 
 
 def made_results(folder: Path, matrix: Matrix, data: Path, **settings: object) -> Results:
-    """The files of `made_runs`, and those of compare and provenance."""
+    """The files of `made_runs`, and those of compare, claims and provenance."""
     results = made_runs(folder, matrix, data, **settings)
     compare(matrix, data, results)
     write_json(results.provenance, PROVENANCE)
+    write_claims(results, matrix, made_table(matrix) if len(matrix.seeds) > 1 else None)
     return results
 
 

@@ -15,6 +15,7 @@ from vaepipe.evaluation.metrics import METRICS
 from vaepipe.evaluation.tables import comparison_table, differences_table, metrics_table
 from vaepipe.figures import NAMES
 from vaepipe.models import Architecture, build, weights
+from vaepipe.models.names import split
 from vaepipe.params import Matrix
 from vaepipe.report.answers_file import answers
 from vaepipe.results import Results, Run, runs_of
@@ -97,7 +98,9 @@ def write_run(
         shift: another one gives other weights, losses and figures; it is added to the metrics, too.
         test_shift: added to the test metrics alone.
     """
-    a = Architecture(run.model, run.latent_dim, tuple(train["hidden"]), train["activation"])
+    a = Architecture(
+        split(run.model)[0], run.latent_dim, tuple(train["hidden"]), train["activation"]
+    )
     model = build(a, generator(run.seed, f"initialisation {shift}" if shift else "initialisation"))
     about = metadata(run, data=data, train=train)
     results.model(run).parent.mkdir(parents=True, exist_ok=True)

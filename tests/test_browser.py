@@ -410,7 +410,7 @@ def test_without_a_script_a_picture_stands_for_the_explorer(browser, opened, smo
 def test_other_seeds_and_latent_sizes_can_be_shown(browser, tmp_path, mnist_folder):
     """On a page of untrained models; it too is loaded anew."""
     matrix = Matrix(("vae",), (3, 5), (0, 1))
-    figures = Figures(images=4, digits=10, points=50, dpi=40, processes=1)
+    figures = Figures(images=4, digits=10, points=50, dpi=40)
     results = made_results(tmp_path / "results", matrix, mnist_folder)
     open_page(browser, made_page(matrix, figures, mnist_folder, results))
     views = browser.execute_script(

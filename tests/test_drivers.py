@@ -159,7 +159,7 @@ def planned(tree: Path, *words: str) -> dict[str, int]:
 
 
 AFTER_DRAWING = {"figures": 1, "provenance": 1, "report": 1, "track": 1}
-AFTER_ALL = {"compare": 1, **AFTER_DRAWING}
+AFTER_ALL = {"compare": 1, "claims": 1, **AFTER_DRAWING}
 
 
 @pytest.mark.parametrize(
@@ -185,9 +185,13 @@ def test_snakemake_runs_only_what_a_change_touches(smoke_tree, words, expected):
         ("src/vaepipe/tracking/names.py", {"track": 1}),
         ("src/vaepipe/report/page.css", {"report": 1, "track": 1}),
         ("workflow/report/page.rst", {"report": 1, "track": 1}),
-        ("src/vaepipe/figures/style.py", AFTER_DRAWING),
+        ("src/vaepipe/figures/style.py", {"claims": 1, **AFTER_DRAWING}),
         ("src/vaepipe/evaluation/tables.py", {"classify": 1, "evaluate": 3, **AFTER_ALL}),
         ("src/vaepipe/training/loop.py", {"train": 3, "classify": 1, "evaluate": 3, **AFTER_ALL}),
+        (
+            "src/vaepipe/claims/conditions.py",
+            {"claims": 1, "provenance": 1, "report": 1, "track": 1},
+        ),
         ("src/vaepipe/versions/diff.py", {"provenance": 1, "report": 1, "track": 1}),
         ("src/vaepipe/flags.py", {}),
         ("docs/versions.md", {}),

@@ -22,7 +22,7 @@ from vaepipe.params import Figures, Matrix
 from vaepipe.results import Run
 
 OF_CODES = ("reconstructions", "interpolations", "manifold", "latents_digits", "latents_points")
-FIGURES = Figures(images=4, digits=20, points=150, dpi=60, processes=1)
+FIGURES = Figures(images=4, digits=20, points=150, dpi=60)
 
 
 @pytest.fixture(scope="module")
@@ -162,20 +162,6 @@ def test_where_there_is_nothing_to_draw_the_figure_says_so(tmp_path, mnist_folde
     for name in nothing:
         (text,) = draw.FIGURES[name](inputs).texts
         assert "No " in text.get_text()
-
-
-def test_figures_drawn_side_by_side_have_the_same_bytes(tmp_path, mnist_folder):
-    results = made_results(tmp_path, Matrix(("ae",), (2,), (0,)), mnist_folder)
-    inputs = read(Matrix(("ae",), (2,), (0,)), FIGURES, mnist_folder, results)
-    found = []
-    for processes in (1, 2):
-        draw.draw_all(replace(inputs, settings=replace(FIGURES, processes=processes)))
-        files = sorted(results.figure("curves").parent.iterdir())
-        found.append({path.name: path.read_bytes() for path in files})
-        for path in files:
-            path.unlink()
-    assert found[0] == found[1]
-    assert {"ae-z2-s0.png", "samples.svg"} <= found[0].keys()
 
 
 # Machado, Oliveira and Fernandes 2009, severity 1, applied to linear RGB.

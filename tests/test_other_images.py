@@ -22,7 +22,7 @@ from vaepipe.training.job import train_runs
 
 pytestmark = pytest.mark.slow
 SETTINGS = params.check_file(ROOT / "params.yaml")
-FIGURES = params.Figures(images=4, digits=20, points=60, dpi=50, processes=1)
+FIGURES = params.Figures(images=4, digits=20, points=60, dpi=50)
 EVALUATE = params.Evaluate(2, 200, 100, 100, 0, "all", "cpu", 1)
 CLASSIFY = params.Classify(1, 20, 0.004, 0, "cpu", 1)
 TRAIN = replace(

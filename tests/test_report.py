@@ -1,5 +1,6 @@
 """The page: what it says about the numbers, and that it is valid, whole and safe."""
 
+import io
 import json
 import math
 import re
@@ -7,7 +8,7 @@ import shlex
 import subprocess
 import time
 import zlib
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
@@ -20,6 +21,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from PIL import Image
 
 from conftest import ROOT, git
 from reports import made_page, made_results, page_of
@@ -38,7 +40,7 @@ from vaepipe.report.page import _weak_classifier
 from vaepipe.report.words import Text
 from vaepipe.results import Results, Run
 
-FIGURES = Figures(images=4, digits=20, points=150, dpi=50, processes=1)
+FIGURES = Figures(images=4, digits=20, points=150, dpi=50)
 CONDITIONAL = {"cvae"}
 ALONE = Matrix(("ae",), (3,), (0,))
 WIDE = Matrix(("vae", "cvae"), (5,), (0, 1))
@@ -351,6 +353,25 @@ def test_rounding_errors_are_those_of_the_rounded_weights():
     assert all((before[name] == value).all() for name, value in model.state_dict().items())
 
 
+@pytest.mark.parametrize(("mode", "fewer"), [("grey", True), ("colour", False), ("clear", False)])
+def test_grey_pictures_in_a_figure_keep_their_pixels_in_one_channel(tmp_path, mode, fewer):
+    grey = np.random.default_rng(0).integers(0, 256, (20, 30, 1), dtype=np.uint8)
+    pixels = np.concatenate([grey, grey, grey, np.full_like(grey, 255)], axis=2)
+    if mode == "colour":
+        pixels[3, 4, 1] += 1
+    if mode == "clear":
+        pixels[3, 4, 3] = 9
+    png = io.BytesIO()
+    Image.fromarray(pixels).save(png, "PNG")
+    href = "data:image/png;base64," + b64encode(png.getvalue()).decode()
+    (tmp_path / "a.svg").write_text(f'<svg width="9pt" height="9pt"><image href="{href}"/></svg>')
+    kind, _, data = embed.svg_uri(tmp_path / "a.svg").partition(",")
+    text = b64decode(data).decode() if kind.endswith("base64") else unquote(data)
+    shown = Image.open(io.BytesIO(b64decode(re.search(r"png;base64,([^\"]+)", text)[1])))
+    assert (shown.mode == "L") == fewer
+    assert np.array_equal(np.asarray(shown.convert("RGBA")), pixels)
+
+
 def test_a_figure_has_colours_for_dark_paper(tmp_path):
     text = '<?xml version="1.0"?><svg width="9pt" height="9pt"><g/></svg>'
     (tmp_path / "a.svg").write_text(text)
@@ -650,8 +671,9 @@ def test_every_text_is_in_both_languages_with_the_same_places():
 def test_every_text_of_the_catalogue_is_used():
     """By its whole key; or, where the key is put together from parts, by its section's prefix."""
     folder = ROOT / "src/vaepipe/report"
-    sources = "".join(p.read_text() for p in folder.iterdir() if p.suffix in (".py", ".j2", ".js"))
-    put_together = set(re.findall(r'"(\w+\.\w*){', sources)) | {"sections."}
+    files = [*folder.iterdir(), ROOT / "benchmarks/claims.py"]
+    sources = "".join(p.read_text() for p in files if p.suffix in (".py", ".j2", ".js"))
+    put_together = set(re.findall(r'["\'](\w+\.\w*){', sources)) | {"sections."}
     for section, texts in words.catalogue().items():
         for key in texts if section not in ("captions", "translations") else ():
             whole = f"{section}.{key}"

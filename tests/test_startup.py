@@ -32,6 +32,7 @@ NEEDED = {
     "evaluate": {"torch"},
     "compare": {"torch", "pandas", "scipy"},
     "figures": {"torch", "pandas", "matplotlib"},
+    "claims": {"torch", "pandas", "scipy", "matplotlib"},
     "report": {"torch", "pandas", "scipy", "plotly"},
     "track": {"torch", *MLFLOW},
     "provenance": {"torch", "pandas", "scipy"},

@@ -192,7 +192,7 @@ def test_a_small_sweep_is_tried_chosen_tested_tracked_and_shown(smoke_tree, tmp_
 @pytest.mark.slow
 def test_a_page_over_many_cells_has_a_row_for_each_and_pictures_of_few(mnist_folder, tmp_path):
     matrix = Matrix(("ae", "vae"), tuple(range(1, MANY // 2 + 2)), (0,))
-    figures = Figures(images=3, digits=10, points=50, dpi=50, processes=1)
+    figures = Figures(images=3, digits=10, points=50, dpi=50)
     results = made_results(tmp_path, matrix, mnist_folder, hidden=(8,))
     page = made_page(matrix, figures, mnist_folder, results).read_text()
     assert page.count("<tr data-row=") == page.count("<path data-row=") == MANY + 2

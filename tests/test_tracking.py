@@ -296,6 +296,15 @@ def test_a_model_loads_by_itself_and_reconstructs_and_samples(tracked, answers, 
         assert not torch.equal(given["first"], given["other"])
 
 
+def test_a_model_with_a_number_in_its_name_is_logged(results):
+    """MLflow allows no full stop in the name of a logged model."""
+    matrix = Matrix(("vae-beta0.25",), (3,), (0,))
+    write_results(results.folder, matrix)
+    log_runs(matrix, "vaepipe", results)
+    runs = Seen(store_uri(results)).runs
+    assert {run.info.run_name for run in runs} == {"comparison", "vae-beta0.25-z3-s0"}
+
+
 def test_a_model_says_what_it_takes_and_needs(tracked):
     results, _, seen = tracked
     mlflow.set_tracking_uri(store_uri(results))

@@ -177,7 +177,22 @@ class Figures:
     digits: int = _setting("test images drawn as digits in 3-D", low=10, high=10_000)
     points: int = _setting("test images drawn as points in 3-D", low=10, high=10_000)
     dpi: int = _setting("dots per inch of the PNG files", low=50, high=600)
-    processes: int = _setting("figures drawn side by side", low=1, high=64)
+
+
+@dataclass(frozen=True)
+class Claims:
+    """How the claims of docs/claims.md are tested."""
+
+    preset: str = _setting("the file of these settings, for the page to name")
+    images: int = _setting("test images that are encoded", low=100, high=60_000)
+    samples: int = _setting("images to generate with each run", low=100, high=100_000)
+    posterior_draws: int = _setting("draws per image of the KL by Monte Carlo", low=1, high=10_000)
+    inversion_images: int = _setting("images whose best code is sought", low=1, high=60_000)
+    inversion_restarts: int = _setting("starting points of each search", low=1, high=1000)
+    inversion_steps: int = _setting("steps of each search", low=1, high=100_000)
+    races: int = _setting("seeds that are trained again in turns, for speed", low=1, high=1000)
+    seed: int = _setting("of the random numbers", low=0, high=2**31)
+    threads: int = _threads()
 
 
 @dataclass(frozen=True)
@@ -197,6 +212,7 @@ class Settings:
     classify: Classify
     evaluate: Evaluate
     figures: Figures
+    claims: Claims
     track: Track
 
 

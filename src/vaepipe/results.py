@@ -168,6 +168,25 @@ class Results:
         """A figure over runs, by its name, or a run's own figure, by the run's."""
         return self.folder / "figures" / f"{name}.png"
 
+    @property
+    def claims(self) -> Path:
+        """Verdicts on the claims of docs/claims.md, with their conditions and intervals."""
+        return self.folder / "claims.json"
+
+    @property
+    def claims_table(self) -> Path:
+        """What was measured for the claims: a row for each quantity, arm, latent size and seed."""
+        return self.folder / "claims.csv"
+
+    @property
+    def claims_seconds(self) -> Path:
+        """The same of processor seconds, which no rerun gives again."""
+        return self.folder / "claims_seconds.csv"
+
+    def claim(self, name: str) -> Path:
+        """The picture of a claim."""
+        return self.folder / "claims" / f"{name}.svg"
+
     def timing(self, run: Run) -> Path:
         """Seconds, memory, machine."""
         return self.folder / "timing" / f"{run.name}.json"

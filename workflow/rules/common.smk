@@ -3,6 +3,7 @@
 import os
 from shlex import join
 
+from vaepipe import claims
 from vaepipe.core.device_files import has_nvidia_gpu
 from vaepipe.core.files import future_dated, undo_future_dates
 from vaepipe.core.provenance import digest_of_code
@@ -30,6 +31,7 @@ TABLES = [
 ]
 FIGURES = [f"results/figures/{name}.png" for name in NAMES]
 VECTORS = [f"results/figures/{name}.svg" for name in NAMES]
+PICTURES_OF_CLAIMS = [f"results/claims/{name}.svg" for name in claims.NAMES]
 GPUS = {"auto": 1 if has_nvidia_gpu() else 0, "cuda": 1, "mps": 0, "cpu": 0}
 OWN_IMAGES = state_of_source(settings.data)
 

@@ -53,6 +53,34 @@ rule compare:
         " 2>&1 | tee -i {log} >&2"
 
 
+rule claims:
+    input:
+        data=DATA_FILES,
+        models=of_runs("results/models/{run}.safetensors"),
+        metrics=of_runs("results/metrics/{run}.json"),
+        classifier="results/classifier.safetensors",
+    output:
+        verdicts="results/claims.json",
+        table="results/claims.csv",
+        seconds="results/claims_seconds.csv",
+        pictures=PICTURES_OF_CLAIMS,
+    log:
+        "results/logs/claims.log",
+    conda:
+        "../envs/vaepipe.yaml"
+    threads: settings.claims.threads
+    params:
+        code=code("claims"),
+        matrix=flags("matrix"),
+        claims=flags("claims"),
+        data=lambda wildcards, input: folder_of(input.data),
+        results=lambda wildcards, output: results_of(output),
+    shell:
+        "python workflow/scripts/claims.py {params.matrix} {params.claims}"
+        " --data {params.data} --results {params.results}"
+        " 2>&1 | tee -i {log} >&2"
+
+
 rule figures:
     input:
         data=DATA_FILES,
@@ -71,7 +99,6 @@ rule figures:
         "results/logs/figures.log",
     conda:
         "../envs/vaepipe.yaml"
-    threads: settings.figures.processes
     params:
         code=code("figures"),
         matrix=flags("matrix"),

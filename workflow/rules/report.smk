@@ -16,6 +16,8 @@ rule provenance:
         vectors=VECTORS,
         figures_of_runs=of_pictured("results/figures/{run}.png"),
         vectors_of_runs=of_pictured("results/figures/{run}.svg"),
+        claims="results/claims.csv",
+        pictures_of_claims=PICTURES_OF_CLAIMS,
     output:
         digest="results/digest.json",
         provenance="results/provenance.json",
@@ -43,6 +45,8 @@ rule report:
         tables=TABLES,
         histories=of_runs("results/history/{run}.csv"),
         vectors=VECTORS,
+        claims="results/claims.json",
+        pictures_of_claims=PICTURES_OF_CLAIMS,
         provenance="results/provenance.json",
     output:
         report=captioned("results/report.html", "page", "Report"),

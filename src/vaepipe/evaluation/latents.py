@@ -35,11 +35,14 @@ def distance_to_prior(z: Tensor, rng: torch.Generator) -> dict[str, float]:
     ) | statistics.mean("prior_mmd", statistics.prior_mmd(z, rng))
 
 
-def code_accuracy(training: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> dict[str, float]:
+def code_accuracy(
+    training: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor], standardise: bool = True
+) -> dict[str, float]:
     """Accuracy of simple classifiers of the images that see the codes alone, in per cent.
 
     Args:
-        training, test: codes `[n, d]` and labels `[n]`; standardised by the training codes.
+        training, test: codes `[n, d]` and labels `[n]`.
+        standardise: by mean and standard deviation of the training codes.
 
     Returns:
         Accuracy on the test images of the 5 nearest neighbours, and of a logistic regression (the
@@ -63,7 +66,8 @@ def code_accuracy(training: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) 
     # The number of threads changes the order of sums, and with it borderline predictions.
     with threadpool_limits(1):
         for name, classifier in classifiers.items():
-            fitted = make_pipeline(StandardScaler(), classifier).fit(codes, labels)
+            steps = [StandardScaler(), classifier] if standardise else [classifier]
+            fitted = make_pipeline(*steps).fit(codes, labels)
             correct = np.asarray(fitted.predict(test_codes) == test_labels, dtype=np.float64)
             found |= statistics.mean(name, torch.from_numpy(100 * correct))
     return found

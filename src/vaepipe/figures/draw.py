@@ -1,7 +1,6 @@
 """All figures, drawn and written."""
 
 import logging
-from multiprocessing import get_context
 from pathlib import Path
 
 from matplotlib import pyplot as plt
@@ -12,7 +11,6 @@ from vaepipe.core.files import replacing
 from vaepipe.figures import charts, images, latents
 from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.structure import structure
-from vaepipe.results import Run
 
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
@@ -33,42 +31,15 @@ FIGURES = {
     "curves": charts.curves,
 }
 
-_taken: Inputs  # what a process beside others draws from
-
 
 def draw_all(inputs: Inputs) -> None:
-    """Write every figure over runs, and one figure for each run, or for a few of very many.
-
-    Side by side in `figures.processes` processes, which share what was read: nothing is read or
-    imported a second time.
-    """
+    """Write every figure over runs, and one figure for each run, or for a few of very many."""
     prepare("cpu", threads=1)  # few images: the same bits on every machine matter more than time
-    figures = [*FIGURES, *inputs.pictured]
-    if inputs.settings.processes == 1:
-        for figure in figures:
-            _draw(inputs, figure)
-        return
-    # A forked process has the inputs already: they need not be sent to it.
-    with get_context("fork").Pool(inputs.settings.processes, _take, [inputs]) as pool:
-        for _ in pool.imap_unordered(_draw_taken, figures):
-            pass
-
-
-def _take(inputs: Inputs) -> None:
-    global _taken
-    _taken = inputs
-
-
-def _draw_taken(figure: str | Run) -> None:
-    _draw(_taken, figure)
-
-
-def _draw(inputs: Inputs, figure: str | Run) -> None:
-    if isinstance(figure, Run):
-        drawn, path = images.one_run(inputs, figure), inputs.results.figure(figure.name)
-    else:
-        drawn, path = FIGURES[figure](inputs), inputs.results.figure(figure)
-    _write(drawn, path, inputs.settings.dpi)
+    for name, draw in FIGURES.items():
+        _write(draw(inputs), inputs.results.figure(name), inputs.settings.dpi)
+    for run in inputs.pictured:
+        path = inputs.results.figure(run.name)
+        _write(images.one_run(inputs, run), path, inputs.settings.dpi)
 
 
 def _write(figure: Figure, path: Path, dpi: int) -> None:

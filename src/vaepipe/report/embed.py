@@ -1,8 +1,10 @@
 """Images, plotly, codes and decoders as text that can be embedded in the page."""
 
 import json
+import re
 import zlib
-from base64 import b64encode
+from base64 import b64decode, b64encode
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -10,6 +12,7 @@ from xml.etree import ElementTree
 
 import torch
 from markupsafe import Markup
+from PIL import Image
 from torch import Tensor, nn
 
 from vaepipe.models.layers import Residual
@@ -54,12 +57,26 @@ def svg_uri(path: Path) -> str:
     whichever is shorter."""
     head, tag, rest = path.read_text(encoding="utf-8").partition("<svg ")
     attributes, end, body = rest.partition(">")
+    body = re.sub(r"(?<=data:image/png;base64,)[^\"]+", _in_grey, body)
     text = f"{head}{tag}{attributes}{end}{DARK}{body}"
     return min(
         "data:image/svg+xml," + quote(text, safe="/:;,=()+*!?@-._~$"),
         "data:image/svg+xml;base64," + b64encode(text.encode()).decode(),
         key=len,
     )
+
+
+def _in_grey(png: re.Match) -> str:
+    """A PNG in base64 with one channel in place of four, if it is grey and nowhere transparent."""
+    image = Image.open(BytesIO(b64decode(png[0])))
+    red, *others = image.convert("RGB").split()
+    if image.convert("RGBA").getextrema()[3] != (255, 255) or any(
+        other.tobytes() != red.tobytes() for other in others
+    ):
+        return png[0]
+    out = BytesIO()
+    red.save(out, "PNG", optimize=True)
+    return b64encode(out.getvalue()).decode()
 
 
 def svg_size(path: Path) -> tuple[int, int]:

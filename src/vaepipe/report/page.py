@@ -18,7 +18,7 @@ from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.inputs import read as read_inputs
 from vaepipe.models import weights
 from vaepipe.params import Figures, Matrix
-from vaepipe.report import embed, many, numbers, provenance, templates, versions
+from vaepipe.report import claims, embed, many, numbers, provenance, templates, versions
 from vaepipe.report.answers import questions
 from vaepipe.report.captions import captions as read_captions
 from vaepipe.report.captions import outcomes
@@ -27,7 +27,7 @@ from vaepipe.report.words import Text, catalogue, counted, joined, listed, names
 from vaepipe.results import Results, runs_of
 
 CAPTIONS = Path("workflow/report")
-SECTIONS = ("summary", "numbers", "explore", "images", "latents", "method", "provenance")
+SECTIONS = ("summary", "claims", "numbers", "explore", "images", "latents", "method", "provenance")
 SCRIPTS = ("page.js", "networks.js", "pad.js", "plots.js", "explorer.js")
 MOST_LISTED = 6  # latent sizes in a sentence
 # Figures that need a variational or a conditional model.
@@ -79,7 +79,8 @@ def render(
         **_texts(matrix, inputs, protocol, manifest, conditional),
         adversarial_names=names(adversarial) if adversarial else None,
         variational_names=names([m for m in matrix.models if m in variational] or ["vae"]),
-        **_provenance(inputs, timing, protocol, made_with),
+        **(known := _provenance(inputs, timing, protocol, made_with)),
+        claims=_claims(results, known["changes"]),
         # With many cells, numbers, figures and explorer are of a few of them.
         all_cells=many.cells_html(results) if many.many_cells(matrix) else None,
         shown_dims=sorted(inputs.matrix.latent_dims),
@@ -152,6 +153,29 @@ def _figures(
             "alt": joined([texts[name].heading, texts[name].text], ". ", "。").plain(),
         }
     return shown
+
+
+def _claims(results: Results, changes: dict[str, Any]) -> dict[str, Any]:
+    """The chapter of claims, with a picture of each that was tested."""
+    found = read_json(results.claims)
+    shown = claims.chapter(found)
+    preset = found["settings"]["preset"]
+    # A preset is named by itself; its settings differ from the defaults.
+    changed = changes and preset == "params.yaml"
+    named = say("claims.changed", preset=preset) if changed else Text(preset, preset)
+    pictures = {
+        one.name: dict(zip(("width", "height"), embed.svg_size(path), strict=True))
+        | {"source": embed.svg_uri(path)}
+        for one in shown
+        if one.conditions and (path := results.claim(one.name))
+    }
+    return {
+        "all": shown,
+        "tested": claims.tested(shown),
+        "untested": any(one.verdict == "not_tested" for one in shown),
+        "made_with": claims.settings(found, named),
+        "pictures": pictures,
+    }
 
 
 def _numbers(inputs: Inputs, timing: dict, conditional: set[str]) -> dict[str, Any]:
@@ -239,6 +263,7 @@ def _provenance(
     # As the params said, and not as the first model alone was trained.
     metadata["train"] |= metadata.get("replaced", {})
     used = provenance.settings_used(inputs.matrix, inputs.settings, metadata, protocol)
+    used["claims"] = read_json(inputs.results.claims)["settings"]
     default, git = made_with["committed_params"], made_with["git"]
     changes = provenance.changed(used, default)
     return {

@@ -1,4 +1,4 @@
-"""The page's texts in English and Chinese, from one catalogue, words.toml."""
+"""The page's texts in English and Chinese, from one catalogue: words.toml and claims.toml."""
 
 import tomllib
 from functools import cache
@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 from vaepipe.models.names import title
 
-CATALOGUE = Path(__file__).with_name("words.toml")
+CATALOGUE = [Path(__file__).with_name(name) for name in ("words.toml", "claims.toml")]
 LANGUAGES = {"en": "en", "zh": "zh-Hans"}  # key in the catalogue: language tag in the page
 
 
@@ -32,8 +32,9 @@ class Text(NamedTuple):
 
 @cache
 def catalogue() -> dict[str, dict[str, Any]]:
-    """The sections of words.toml: key to its texts by language."""
-    return tomllib.loads(CATALOGUE.read_text(encoding="utf-8"))
+    """The sections of both files: key to its texts by language."""
+    parts = [tomllib.loads(path.read_text(encoding="utf-8")) for path in CATALOGUE]
+    return {name: section for part in parts for name, section in part.items()}
 
 
 def say(key: str, **values: Any) -> Text:

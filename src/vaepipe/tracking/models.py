@@ -15,6 +15,7 @@ from torch import nn
 
 import vaepipe
 from vaepipe.models import weights
+from vaepipe.results import Run
 from vaepipe.tracking.store import Store
 
 # What vaepipe.tracking.pyfunc needs to run, kept with each model.
@@ -70,7 +71,8 @@ def logged_model(store: Store, run_id: str, path: Path, tags: dict[str, str]) ->
     model, metadata = weights.load(path)
     made = store.client.create_logged_model(
         store.experiment_id,
-        name=f"{metadata['run']['model']}-z{metadata['run']['latent_dim']}-s{metadata['run']['seed']}",
+        # MLflow allows no full stop in it, as in vae-beta0.25.
+        name=Run(**metadata["run"]).name.replace(".", "_"),
         source_run_id=run_id,
         tags=tags,
     )

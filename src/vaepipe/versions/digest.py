@@ -2,7 +2,9 @@
 
 Circumstances are left out, because they differ from run to run: `results/timing` (seconds, memory),
 `results/provenance.json` (commit, machine), `results/mlflow.json` (ids that MLflow draws), and
-`results/report.html` and `results/answers.json`, which show circumstances.
+`results/report.html` and `results/answers.json`, which show circumstances;
+`results/claims_seconds.csv`, and with it the verdicts of `results/claims.json` and the picture of
+seconds.
 """
 
 import hashlib
@@ -10,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from vaepipe import claims
 from vaepipe.core.errors import UserError
 from vaepipe.core.files import sha256
 from vaepipe.data.manifest import FILES, MANIFEST
@@ -39,6 +42,8 @@ def deterministic_files(matrix: Matrix, data: Path, results: Results) -> list[Pa
         results.protocol,
         results.summary,
         results.curves_table,
+        results.claims_table,
+        *(results.claim(name) for name in claims.NAMES if name not in claims.OF_SECONDS),
     ]
     return [
         *(data / name for name in (*FILES, MANIFEST)),

@@ -1,0 +1,131 @@
+"""What the measurements of the claims need, read once; and the table that they fill."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from vaepipe.claims.sampling import classified, decoded, noise_images
+from vaepipe.core.files import read_json
+from vaepipe.core.rng import generator
+from vaepipe.data.dataset import Images, as_input, grey, test_images, training_images
+from vaepipe.data.manifest import About, about, read_manifest
+from vaepipe.evaluation.classifier import ImageClassifier, load
+from vaepipe.models import weights
+from vaepipe.models.names import split
+from vaepipe.params import Claims, Matrix
+from vaepipe.results import Results, Run, pictured_cells, runs_of
+
+COLUMNS = ("claim", "quantity", "arm", "latent_dim", "seed", "value")
+ANY_SEED = -1  # of what does not depend on one
+ALL_SIZES = 0  # the latent size of what is over all of them
+SHOWN = 10  # images in a row of a picture
+
+
+@dataclass
+class Table:
+    """Rows of measurements, and rows of images to show."""
+
+    rows: list[tuple] = field(default_factory=list)
+    images: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+
+    def add(self, claim: str, arm: str, latent_dim: int, seed: int, **values: float) -> None:
+        """Note values of one arm and seed by quantity."""
+        self.rows += [(claim, k, arm, latent_dim, seed, float(v)) for k, v in values.items()]
+
+    def show(self, claim: str, row: str, images: Tensor) -> None:
+        """Keep the first images `[n, pixels]` for a row of the claim's picture."""
+        self.images.setdefault(claim, {})[row] = images[:SHOWN].cpu()
+
+    def frame(self) -> pd.DataFrame:
+        """As a table with `COLUMNS`."""
+        table = pd.DataFrame(self.rows, columns=list(COLUMNS))
+        return table.astype({"latent_dim": int, "seed": int, "value": float})
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Images, classifier and trained runs; of very many cells, of some latent sizes alone."""
+
+    matrix: Matrix
+    settings: Claims
+    folder: Path
+    results: Results
+    data: About
+    classifier: ImageClassifier | None
+    test: Images
+    metrics: Mapping[str, Mapping[str, float]]
+
+    @cached_property
+    def training(self) -> Images:
+        """All training images."""
+        return training_images(self.folder, validation=0)[0].to(torch.device("cpu"))
+
+    @cached_property
+    def protocol(self) -> dict[str, Any]:
+        """How the runs were measured by the evaluate stage."""
+        return read_json(self.results.metrics(runs_of(self.matrix)[0]))["protocol"]
+
+    @cached_property
+    def noise(self) -> Tensor:
+        """Images that know nothing of each other's pixels: `sampling.noise_images`."""
+        pixels = grey(self.training.pixels[:10_000])
+        return noise_images(pixels, self.settings.samples, self.settings.seed)
+
+    def of_kind(self, *kinds: str, own: str | None = None) -> Iterator[Run]:
+        """The runs of these models; of models with a setting of their own only if it is `own`."""
+        for run in runs_of(self.matrix):
+            kind, setting = split(run.model)
+            held = next(iter(setting), None) if isinstance(setting, dict) else None
+            if kind in kinds and (run.model in kinds or (own and held == own)):
+                yield run
+
+    def trained(self, run: Run) -> tuple[nn.Module | None, dict[str, Any]]:
+        """The run's model, None if its training failed, and what stands beside its weights."""
+        model, metadata = weights.load(self.results.model(run))
+        return (None if metadata.get("failed") else model), metadata
+
+    def rng(self, purpose: str, run: Run | None = None) -> torch.Generator:
+        """Random numbers for one purpose; those of runs with other seeds differ."""
+        name = f"claims {purpose}" + (f" {run.seed}" if run else "")
+        return generator(self.settings.seed, name)
+
+    def seen(self, metadata: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+        """Test images as the model was given its own, `[n, pixels]`, and their labels `[n]`."""
+        some = self.test.first(self.settings.images)
+        return as_input(some.pixels, metadata["train"]["binarize"], self.rng("images")), some.labels
+
+    def originals(self) -> Tensor:
+        """Grey test images `[n, pixels]`, the same as `seen` has binarised."""
+        return grey(self.test.pixels[: self.settings.images])
+
+    def samples(self, model: nn.Module, run: Run) -> Tensor:
+        """Decoded draws of the prior; of N(0, I) where a model has none."""
+        n = self.settings.samples
+        z = torch.randn(n, run.latent_dim, generator=self.rng("samples", run))
+        return decoded(model, model.prior.from_normal(z) if hasattr(model, "prior") else z)
+
+    def quality(self, images: Tensor) -> dict[str, float]:
+        """`sampling.classified` of images."""
+        return classified(images, self.classifier)
+
+
+def read(matrix: Matrix, settings: Claims, folder: Path, results: Results) -> Inputs:
+    """Read what is needed of all claims; weights are read when they are used."""
+    data = about(read_manifest(folder))
+    matrix = pictured_cells(matrix)
+    return Inputs(
+        matrix,
+        settings,
+        folder,
+        results,
+        data,
+        load(results.classifier, torch.device("cpu"), data),
+        test_images(folder).to(torch.device("cpu")),
+        {run.name: read_json(results.metrics(run))["metrics"] for run in runs_of(matrix)},
+    )

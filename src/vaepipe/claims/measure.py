@@ -1,0 +1,225 @@
+"""The measurements for each claim: from trained runs to rows of a table, and images to show."""
+
+import math
+import time
+
+import torch
+from torch import Tensor
+
+from vaepipe.claims import codes, posterior, stability
+from vaepipe.claims.inputs import ALL_SIZES, ANY_SEED, Inputs, Table
+from vaepipe.claims.inversion import invert
+from vaepipe.claims.labels import label_effects
+from vaepipe.claims.sampling import decoded, gaussian_draws
+from vaepipe.claims.sharpness import sharpness
+from vaepipe.core.rng import generator
+from vaepipe.data.dataset import as_input
+from vaepipe.models import objectives
+from vaepipe.models.names import split
+from vaepipe.results import Run
+
+
+def separates(inputs: Inputs, table: Table) -> None:
+    """5-NN and linear probe: on codes as the evaluate stage measured them, and on baselines."""
+    for run in inputs.of_kind("ae", "vae", "cvae"):
+        metrics = inputs.metrics[run.name]
+        if "knn_accuracy" in metrics:
+            found = {"knn": metrics["knn_accuracy"], "probe": metrics["probe_accuracy"]}
+            table.add("separates", run.model, run.latent_dim, run.seed, **found)
+    # The images, and their binarised pixels, on which the evaluate stage measured the codes.
+    how, seed = inputs.protocol["binarize"], inputs.protocol["evaluation_seed"]
+    training = inputs.training.first(inputs.protocol["training_images"])
+    x = as_input(training.pixels, how, generator(seed, "evaluation training"))
+    seen = as_input(inputs.test.pixels, how, generator(seed, "evaluation"))
+    dims = [d for d in inputs.matrix.latent_dims if d <= x.shape[1]]
+    found = codes.baselines((x, training.labels), (seen, inputs.test.labels), dims)
+    for (name, dim), values in found.items():
+        accuracies = {"knn": values["knn_accuracy"], "probe": values["probe_accuracy"]}
+        for size in [dim] if dim else dims:
+            table.add("separates", name, size, ANY_SEED, **accuracies)
+
+
+def samples_of(inputs: Inputs, table: Table) -> None:
+    """All that is measured on samples: generation by the AE, blur, and failed trainings."""
+    has_gan = any(True for _ in inputs.of_kind("gan"))
+    noise = inputs.quality(inputs.noise)["frechet"] if has_gan else math.nan
+    classes = len(inputs.data.classes)
+    for run in inputs.of_kind("ae", "vae", "gan", own="learning_rate"):
+        model, metadata = inputs.trained(run)
+        at = run.model, run.latent_dim, run.seed
+        quality = images = None
+        if model is not None:
+            images = inputs.samples(model, run)
+            quality = inputs.quality(images)
+        if run.model in ("ae", "vae") and quality:
+            table.add("cannot_generate", *at, **quality)
+            _show(inputs, table, "cannot_generate", run.model, run, images)
+        if run.model == "ae" and model is not None:
+            seen, labels = inputs.seen(metadata)
+            z = gaussian_draws(
+                model.codes(seen, labels), inputs.settings.samples, inputs.rng("fitted", run)
+            )
+            fitted = decoded(model, z)
+            table.add("cannot_generate", "ae-fitted", *at[1:], **inputs.quality(fitted))
+            _show(inputs, table, "cannot_generate", "ae-fitted", run, fitted)
+        if has_gan and run.model in ("vae", "gan") and quality:
+            blur(inputs, table, run, images, quality)
+        if has_gan and run.model.startswith(("vae", "gan")):
+            why = stability.failure(quality, noise, classes)
+            found = {"failed": float(why is not None)}
+            if quality and math.isfinite(quality["frechet"]):
+                found |= {"frechet": quality["frechet"], "variety": quality["variety"]}
+            table.add("stabler", *at, **found)
+    over_all_runs(table)
+
+
+def over_all_runs(table: Table) -> None:
+    """Over all rates, latent sizes and seeds: share of failed runs, median and worst distance."""
+    rows = table.frame()
+    rows = rows[rows["claim"] == "stabler"]
+    kinds = rows["arm"].map(lambda arm: split(arm)[0])
+    for kind in dict.fromkeys(kinds):
+        own = rows[kinds == kind]
+        failed, distance = (own[own["quantity"] == q]["value"] for q in ("failed", "frechet"))
+        found = {"failed": failed.mean()}
+        if len(distance):
+            found |= {"median": distance.median(), "worst_run": distance.max()}
+        table.add("stabler", kind, ALL_SIZES, ANY_SEED, **found)
+
+
+def blur(inputs: Inputs, table: Table, run: Run, images: Tensor, quality: dict[str, float]) -> None:
+    """Sharpness of samples, and how they and the real images cover each other."""
+    from vaepipe.claims.coverage import neighbourhoods, prd
+
+    at = run.model, run.latent_dim, run.seed
+    originals = inputs.originals()
+    n = min(len(originals), len(images))
+    features = [inputs.classifier.predict(some[:n])[0] for some in (originals, images)]
+    found = sharpness(images, originals, inputs.data.image)
+    if found:
+        found |= {"frechet": quality["frechet"]}
+        found |= prd(*features, inputs.settings.seed) | neighbourhoods(*features)
+        table.add("blurrier", *at, **found)
+    _show(inputs, table, "blurrier", run.model, run, images)
+    _show(inputs, table, "blurrier", f"{run.model}-cut", run, (images > 0.5).float())
+
+
+def posteriors(inputs: Inputs, table: Table) -> None:
+    """Codes against N(0, I), and the KL term against its Monte Carlo estimate."""
+    for run in inputs.of_kind("ae", "vae", "cvae", own="beta"):
+        model, metadata = inputs.trained(run)
+        if model is None:
+            continue
+        at = run.model, run.latent_dim, run.seed
+        metrics = inputs.metrics[run.name]
+        seen, labels = inputs.seen(metadata)
+        z = model.codes(seen, labels)
+        if model.variational:
+            mean, log_var = model.posterior(seen, labels)
+            noise = torch.randn(mean.shape, generator=inputs.rng("posterior", run))
+            z = model.prior.to_normal(objectives.gaussian_sample(mean, log_var, noise))
+            if metadata["architecture"]["prior"] == "normal":
+                kl_by_both(inputs, table, run, mean, log_var)
+        found = {"moments": metrics["prior_moments"] / run.latent_dim, "mmd": metrics["prior_mmd"]}
+        table.add("kl_gaussian", *at, **found, **posterior.axes(z))
+
+
+def kl_by_both(inputs: Inputs, table: Table, run: Run, mean: Tensor, log_var: Tensor) -> None:
+    """The closed form, the Monte Carlo estimate, in nats per image, and their ratio."""
+    closed = objectives.gaussian_kl(mean.double(), log_var.double()).mean().item()
+    draws = inputs.settings.posterior_draws
+    estimate = posterior.monte_carlo_kl(mean, log_var, draws, inputs.rng("kl", run)).mean().item()
+    found = {"closed": closed, "monte_carlo": estimate, "ratio": estimate / closed}
+    table.add("closed_form", run.model, run.latent_dim, run.seed, **found)
+
+
+def compares(inputs: Inputs, table: Table, seconds: Table) -> None:
+    """Reconstruction by the VAE's encoder, and by the best codes of GAN and VAE decoder."""
+    if not any(True for _ in inputs.of_kind("gan")):
+        return
+    s = inputs.settings
+    dim = max(inputs.matrix.latent_dims)
+    originals = inputs.originals()[: s.inversion_images]
+    for run in inputs.of_kind("vae", "gan"):
+        if run.latent_dim != dim or (model := inputs.trained(run)[0]) is None:
+            continue
+        metadata = inputs.trained(run)[1]
+        labels = inputs.test.labels[: len(originals)]
+        arms = [run.model]
+        if model.variational:
+            begin = time.process_time()
+            seen = inputs.seen(metadata)[0][: len(originals)]
+            images = model.decode(model.codes(seen, labels), labels).sigmoid()
+            _error(inputs, table, run, run.model, images, originals)
+            seconds.add("compares", "vae", dim, run.seed, seconds=time.process_time() - begin)
+            arms = ["vae-inverted"]
+        for arm in arms:
+            begin = time.process_time()
+            z, _ = invert(
+                lambda z, m=model: m.decode(z, torch.zeros(len(z), dtype=torch.int64)),
+                originals,
+                dim,
+                s.inversion_restarts,
+                s.inversion_steps,
+                inputs.rng("inversion", run),
+            )
+            seconds.add("compares", arm, dim, run.seed, seconds=time.process_time() - begin)
+            _error(inputs, table, run, arm, model.decode(z, labels).sigmoid(), originals)
+    table.show("compares", "original", originals)
+
+
+def _error(
+    inputs: Inputs, table: Table, run: Run, arm: str, images: Tensor, originals: Tensor
+) -> None:
+    error = (images - originals).square().sum(1).to(torch.float64).mean()
+    table.add("compares", arm, run.latent_dim, run.seed, error=error)
+    _show(inputs, table, "compares", arm, run, images)
+
+
+def faster(inputs: Inputs, table: Table, seconds: Table) -> None:
+    """VAE and GAN trained in turns once more, for their seconds."""
+    if not any(True for _ in inputs.of_kind("gan")):
+        return
+    from vaepipe.claims.race import run_races
+
+    run_races(inputs, table, seconds)
+
+
+def obeys(inputs: Inputs, table: Table) -> None:
+    """What the label does to a conditional model's images."""
+    for run in inputs.of_kind("cvae"):
+        model, metadata = inputs.trained(run)
+        if model is None:
+            continue
+        seen, labels = inputs.seen(metadata)
+        images = inputs.samples(model, run)
+        found, shown = label_effects(
+            model, inputs.classifier, images, seen, labels, inputs.rng("labels", run)
+        )
+        table.add("obeys", run.model, run.latent_dim, run.seed, **found)
+        for row, pixels in shown.items():
+            _show(inputs, table, "obeys", row, run, pixels)
+
+
+def _show(inputs: Inputs, table: Table, claim: str, row: str, run: Run, images: Tensor) -> None:
+    """Keep images of the largest latent size and the first seed."""
+    first = run.seed == inputs.matrix.seeds[0]
+    if first and run.latent_dim == max(inputs.matrix.latent_dims):
+        table.show(claim, row, images)
+
+
+@torch.no_grad()
+def measure(inputs: Inputs) -> tuple[Table, Table]:
+    """All measurements: what a rerun gives again bit by bit, and processor seconds.
+
+    Images without labels have no classifier: what needs one is not measured.
+    """
+    table, seconds = Table(), Table()
+    if inputs.classifier is not None:
+        separates(inputs, table)
+        samples_of(inputs, table)
+        obeys(inputs, table)
+        faster(inputs, table, seconds)
+    posteriors(inputs, table)
+    compares(inputs, table, seconds)
+    return table, seconds

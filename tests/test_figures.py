@@ -1,7 +1,6 @@
 """Figures: drawn for what there is, the same every time, each with a caption."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest

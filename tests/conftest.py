@@ -192,7 +192,7 @@ def stage_command(tree: Path, script: str, **changed: object) -> list[str]:
     text = PLANS[params]
     start = f"python workflow/scripts/{script}.py "
     line = min(line for line in text.splitlines() if start in line)
-    words = shlex.split(line[line.index(start) :])
+    words = shlex.split(line[line.index(start) :].partition(" 2>&1 | tee ")[0])
     for name, value in changed.items():
         words[words.index(f"--{name}") + 1] = str(value)
     return words

@@ -19,8 +19,19 @@ from vaepipe.versions.digest import deterministic_files
 RATES = ("0.001", "0.003")
 # Every output that is in no digest, and why, is in docs/versions.md.
 TABLES = ("metrics.csv", "comparison.csv", "differences.csv", "protocol.json", "summary.json")
+CLAIMS = ("claims.json", "claims.csv", "claims_seconds.csv")
 CIRCUMSTANCES = {
-    f"results/{name}" for name in ("digest.json", "mlflow.json", "provenance.json", "report.html")
+    f"results/{name}"
+    for name in (
+        "answers.json",
+        "claims.json",
+        "claims_seconds.csv",
+        "claims/faster.svg",
+        "digest.json",
+        "mlflow.json",
+        "provenance.json",
+        "report.html",
+    )
 }
 
 
@@ -114,7 +125,7 @@ def test_plots_have_titles_on_their_axes(dvc_tree):
 def test_a_run_leaves_only_what_is_to_be_committed(dvc_tree):
     status = git(dvc_tree, "status", "--porcelain", "-uall", "--", ".", ":!results/metrics")
     changed = {line.split()[-1] for line in status.splitlines()}
-    tables = {f"results/{n}" for n in TABLES}
+    tables = {f"results/{n}" for n in (*TABLES, *CLAIMS)}
     assert "dvc.lock" in changed
     assert changed <= {"dvc.lock", "results/digest.json", "results/classifier.json", *tables}
 
@@ -122,8 +133,10 @@ def test_a_run_leaves_only_what_is_to_be_committed(dvc_tree):
 def test_the_digest_holds_every_output_but_circumstances(dvc_tree):
     lock = yaml.safe_load((dvc_tree / "dvc.lock").read_text())["stages"]
     outputs = {out["path"] for name, s in lock.items() if name != "check" for out in s["outs"]}
-    outputs.remove("results/figures")
-    outputs |= {f"results/figures/{p.name}" for p in dvc_tree.glob("results/figures/*")}
+    for folder in ("figures", "claims"):
+        outputs.remove(f"results/{folder}")
+        files = dvc_tree.glob(f"results/{folder}/*")
+        outputs |= {f"results/{folder}/{path.name}" for path in files}
     listed = deterministic_files(
         check_file(dvc_tree / "params.yaml").matrix, Path("data/mnist"), Results()
     )

@@ -8,6 +8,7 @@ import pytest
 from conftest import ROOT
 from synthetic import PROVENANCE
 from vaepipe import params
+from vaepipe.claims.job import claims
 from vaepipe.core.errors import UserError
 from vaepipe.core.files import read_json, read_table, write_json
 from vaepipe.data.sources import fetch
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.slow
 SETTINGS = params.check_file(ROOT / "params.yaml")
 FIGURES = params.Figures(images=4, digits=20, points=60, dpi=50)
 EVALUATE = params.Evaluate(2, 200, 100, 100, 0, "all", "cpu", 1)
+CLAIMS = replace(SETTINGS.claims, images=60, samples=60, posterior_draws=2)
 CLASSIFY = params.Classify(1, 20, 0.004, 0, "cpu", 1)
 TRAIN = replace(
     SETTINGS.train, hidden=(8,), epochs=1, batch_size=20, validation=40, device="cpu",
@@ -42,6 +44,7 @@ def stages(tmp_path, matrix, **arrays) -> tuple[Results, str]:
         [found] = evaluate_files([results.model(run)], results.classifier, EVALUATE, data)
         write_json(results.metrics(run), found)
     compare(matrix, data, results)
+    claims(matrix, CLAIMS, data, results)
     draw_all(read(matrix, FIGURES, data, results))
     write_json(results.provenance, PROVENANCE)
     return results, render(matrix, FIGURES, data, results, ROOT / "workflow/report")

@@ -302,7 +302,11 @@ def test_a_model_with_a_number_in_its_name_is_logged(results):
     write_results(results.folder, matrix)
     log_runs(matrix, "vaepipe", results)
     runs = Seen(store_uri(results)).runs
-    assert {run.info.run_name for run in runs} == {"comparison", "vae-beta0.25-z3-s0"}
+    assert {run.info.run_name for run in runs} == {
+        "comparison",
+        "vae-beta0.25-z3",
+        "vae-beta0.25-z3-s0",
+    }
 
 
 def test_a_model_says_what_it_takes_and_needs(tracked):

@@ -255,7 +255,7 @@ def test_members_log_with_their_passwords_which_are_nowhere(
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "guarded")
     with streaming(Results(tmp_path / "live"), metadata(Run("vae", 3, 0))) as send:
         send(history(Run("vae", 3, 0))[0])
-        until(lambda: len(Seen(url, "guarded").runs) == 5)
+        until(lambda: len(Seen(url, "guarded").runs) == 7)
 
     files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     captured = capfd.readouterr()

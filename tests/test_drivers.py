@@ -257,7 +257,9 @@ def test_a_killed_driver_leaves_the_run_to_one_process(smoke_tree, tmp_path, rec
 
 
 def test_of_seeds_at_once_those_that_fail_are_named_one_by_one(smoke_tree, tmp_path):
-    words = stage_command(smoke_tree, "train", results=tmp_path, learning_rate="1e9")
+    words = stage_command(
+        smoke_tree, "train", results=tmp_path, learning_rate="1e9", seeds_at_once="all"
+    )
     words.insert(words.index("--seed") + 2, "1")
     done = run_in(smoke_tree, *words)
     assert done.returncode == 0, done.stderr

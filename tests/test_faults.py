@@ -87,7 +87,7 @@ READ_ONLY = 'mount --bind results results; mount -o remount,bind,ro results; "$@
     ("stage", "room", "refused"),
     [
         ("train", 20_000, "results/checkpoints"),
-        ("train", 1_500_000, "results/models"),  # enough for a checkpoint
+        ("train", 1_150_000, "results/models"),  # enough for a checkpoint
         ("evaluate", 0, "results/metrics"),
         ("compare", 0, "results/metrics.csv"),
         ("figures", 20_000, "results/figures"),

@@ -10,12 +10,13 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from vaepipe.claims.sampling import classified, decoded, noise_images
+from vaepipe.claims.sampling import classified, noise_images
 from vaepipe.core.files import read_json
 from vaepipe.core.rng import generator
 from vaepipe.data.dataset import Images, as_input, grey, test_images, training_images
 from vaepipe.data.manifest import About, about, read_manifest
 from vaepipe.evaluation.classifier import ImageClassifier, load
+from vaepipe.evaluation.generation import generated
 from vaepipe.models import weights
 from vaepipe.models.names import split
 from vaepipe.params import Claims, Matrix
@@ -80,10 +81,14 @@ class Inputs:
     def of_kind(self, *kinds: str, own: str | None = None) -> Iterator[Run]:
         """The runs of these models; of models with a setting of their own only if it is `own`."""
         for run in runs_of(self.matrix):
-            kind, setting = split(run.model)
-            held = next(iter(setting), None) if isinstance(setting, dict) else None
-            if kind in kinds and (run.model in kinds or (own and held == own)):
+            kind, held = split(run.model)
+            if kind in kinds and (not held or own in held):
                 yield run
+
+    @property
+    def has_gan(self) -> bool:
+        """Whether a GAN is among the models."""
+        return any(True for _ in self.of_kind("gan"))
 
     def trained(self, run: Run) -> tuple[nn.Module | None, dict[str, Any]]:
         """The run's model, None if its training failed, and what stands beside its weights."""
@@ -106,9 +111,8 @@ class Inputs:
 
     def samples(self, model: nn.Module, run: Run) -> Tensor:
         """Decoded draws of the prior; of N(0, I) where a model has none."""
-        n = self.settings.samples
-        z = torch.randn(n, run.latent_dim, generator=self.rng("samples", run))
-        return decoded(model, model.prior.from_normal(z) if hasattr(model, "prior") else z)
+        rng = self.rng("samples", run)
+        return generated(model, self.settings.samples, rng, torch.device("cpu"))[0]
 
     def quality(self, images: Tensor) -> dict[str, float]:
         """`sampling.classified` of images."""

@@ -41,8 +41,7 @@ def separates(inputs: Inputs, table: Table) -> None:
 
 def samples_of(inputs: Inputs, table: Table) -> None:
     """All that is measured on samples: generation by the AE, blur, and failed trainings."""
-    has_gan = any(True for _ in inputs.of_kind("gan"))
-    noise = inputs.quality(inputs.noise)["frechet"] if has_gan else math.nan
+    noise = inputs.quality(inputs.noise)["frechet"] if inputs.has_gan else math.nan
     classes = len(inputs.data.classes)
     for run in inputs.of_kind("ae", "vae", "gan", own="learning_rate"):
         model, metadata = inputs.trained(run)
@@ -62,9 +61,9 @@ def samples_of(inputs: Inputs, table: Table) -> None:
             fitted = decoded(model, z)
             table.add("cannot_generate", "ae-fitted", *at[1:], **inputs.quality(fitted))
             _show(inputs, table, "cannot_generate", "ae-fitted", run, fitted)
-        if has_gan and run.model in ("vae", "gan") and quality:
+        if inputs.has_gan and run.model in ("vae", "gan") and quality:
             blur(inputs, table, run, images, quality)
-        if has_gan and run.model.startswith(("vae", "gan")):
+        if inputs.has_gan and run.model.startswith(("vae", "gan")):
             why = stability.failure(quality, noise, classes)
             found = {"failed": float(why is not None)}
             if quality and math.isfinite(quality["frechet"]):
@@ -135,15 +134,15 @@ def kl_by_both(inputs: Inputs, table: Table, run: Run, mean: Tensor, log_var: Te
 
 def compares(inputs: Inputs, table: Table, seconds: Table) -> None:
     """Reconstruction by the VAE's encoder, and by the best codes of GAN and VAE decoder."""
-    if not any(True for _ in inputs.of_kind("gan")):
+    if not inputs.has_gan:
         return
     s = inputs.settings
     dim = max(inputs.matrix.latent_dims)
     originals = inputs.originals()[: s.inversion_images]
     for run in inputs.of_kind("vae", "gan"):
-        if run.latent_dim != dim or (model := inputs.trained(run)[0]) is None:
+        model, metadata = inputs.trained(run)
+        if run.latent_dim != dim or model is None:
             continue
-        metadata = inputs.trained(run)[1]
         labels = inputs.test.labels[: len(originals)]
         arms = [run.model]
         if model.variational:
@@ -178,7 +177,7 @@ def _error(
 
 def faster(inputs: Inputs, table: Table, seconds: Table) -> None:
     """VAE and GAN trained in turns once more, for their seconds."""
-    if not any(True for _ in inputs.of_kind("gan")):
+    if not inputs.has_gan:
         return
     from vaepipe.claims.race import run_races
 

@@ -176,7 +176,7 @@ def test_data_removed_while_the_pipeline_runs_are_named_and_fetched_again(
 def held(database: Path):
     """Another process is writing to the database."""
     code = "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute('BEGIN EXCLUSIVE')"
-    words = [sys.executable, "-c", f"{code}; print(); sys.stdin.read()", str(database)]
+    words = [sys.executable, "-c", f"{code}; print(flush=True); sys.stdin.read()", str(database)]
     with subprocess.Popen(words, stdin=PIPE, stdout=PIPE) as process:
         process.stdout.readline()
         yield

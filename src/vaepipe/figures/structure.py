@@ -71,6 +71,15 @@ def _feature_maps(a: Architecture) -> Iterator[tuple[int, str]]:
         yield channels * height * width, f"{channels} maps"
 
 
+def _dense(a: Architecture, activation: str, widths: tuple[int, ...]) -> list[str]:
+    """What each hidden dense layer of these widths does, in their order."""
+    return [
+        f"linear,\n{activation}"
+        + (",\n+ input" if a.network == "residual" and place and width == widths[place - 1] else "")
+        for place, width in enumerate(widths)
+    ]
+
+
 def _adversarial(axis: Axes, model: nn.Module, dims: str, shade: str) -> None:
     """z to an image by the generator, and an image to its logit of being real."""
     a: Architecture = model.architecture
@@ -82,10 +91,10 @@ def _adversarial(axis: Axes, model: nn.Module, dims: str, shade: str) -> None:
         fill = shade + "80" if place == 0 else PAPER
         _layer(axis, places[place], 0, size, name, fill, f"{size}" if place else dims)
     slope = "leaky_relu"
-    back = [f"linear,\n{a.activation}"] * len(a.hidden)
+    back = _dense(a, a.activation, a.hidden[::-1])
     back += [f"linear,\n{a.activation}"] + [f"conv,\n{a.activation}"] * (len(maps) - 1)
     generator = [*back, "conv"] if maps else [*back[:-1], "linear"]
-    forth = [f"conv,\n{slope}"] * len(maps) + [f"linear,\n{slope}"] * len(a.hidden)
+    forth = [f"conv,\n{slope}"] * len(maps) + _dense(a, slope, a.hidden)
     _chain(axis, places, [*generator, *forth, "linear"])
     image = places[len(hidden) + 1]
     axis.text(places[0], 0.72, "z ~ N(0, I)", ha="center", fontsize=7.5, color=INK)
@@ -108,11 +117,11 @@ def _diagram(axis: Axes, model: nn.Module, dims: str, shade: str, noun: str) -> 
         places[:split] + places[latent + 1 :], encoder + decoder, strict=True
     ):
         _layer(axis, x, 0, size, name, PAPER, f"{size}")
-    dense = [f"linear,\n{a.activation}"] * len(a.hidden)
-    steps = [f"conv,\n{a.activation}"] * len(maps) + dense + ["linear"]
+    steps = [f"conv,\n{a.activation}"] * len(maps) + _dense(a, a.activation, a.hidden) + ["linear"]
     _chain(axis, places[: split + (not model.variational)], steps)
-    back = dense + [f"linear,\n{a.activation}"] + [f"conv,\n{a.activation}"] * (len(maps) - 1)
-    _chain(axis, places[latent:], [*back, "conv"] if maps else steps)
+    back = _dense(a, a.activation, a.hidden[::-1])
+    from_maps = [f"linear,\n{a.activation}"] + [f"conv,\n{a.activation}"] * (len(maps) - 1)
+    _chain(axis, places[latent:], [*back, *from_maps, "conv"] if maps else [*back, "linear"])
 
     if model.variational:
         for y, name in ((0.55, "mean μ"), (-0.55, "log σ²")):
@@ -127,7 +136,8 @@ def _diagram(axis: Axes, model: nn.Module, dims: str, shade: str, noun: str) -> 
     if model.conditional:
         for x in (places[0], places[latent]):
             _layer(axis, x, -1.72, a.classes, f"{noun} y", LABEL, f"{a.classes}, one-hot")
-            _arrow(axis, (x + 0.16, -1.6), (x + STEP - 0.18, -0.5), bend=0.15)
+            # It joins what the first layer is given, clear of the layer's name.
+            _arrow(axis, (x + 0.16, -1.6), (x + 0.6 * STEP, -0.03), bend=0.25)
     lowest = -2.75 if model.conditional else -1.4
     axis.set(xlim=(-0.7, places[-1] + 0.7), ylim=(lowest, 1.3))
 

@@ -173,9 +173,9 @@ def closed_form(n: Numbers) -> Conditions:
     found = []
     for dim in n.dims("closed_form"):
         for arm in n.arms("closed_form"):
-            at = ("closed_form", "ratio", arm, dim)
-            found += _level(n, at, 1 - SAME, True, "kl_not_lower")
-            found += _level(n, at, 1 + SAME, False, "kl_not_higher")
+            values = tuple(n.of("closed_form", "ratio", arm, dim))
+            for limit, above in ((1 - SAME, True), (1 + SAME, False)) if values else ():
+                found.append(Condition("kl_ratio", dim, values, limit, above, arm=arm))
     return found
 
 

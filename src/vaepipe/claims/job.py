@@ -70,6 +70,7 @@ def _verdict(judged: Judged) -> dict[str, Any]:
         "conditions": [
             {
                 "name": condition.name,
+                "arm": condition.arm,
                 "latent_dim": condition.latent_dim,
                 "threshold": condition.threshold,
                 "above": condition.above,

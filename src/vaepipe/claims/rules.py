@@ -30,6 +30,7 @@ class Condition:
         threshold: in the unit of the values.
         above: whether the mean has to lie above the threshold, not below.
         ratio: the values are ratios, tested as logarithms, so that a half is as far as a double.
+        arm: the model that it is about, where the name does not say it.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Condition:
     threshold: float
     above: bool = True
     ratio: bool = False
+    arm: str = ""
 
     def tested(self) -> "Tested":
         """By a t-test over the seeds; with one seed nothing can be said."""
@@ -78,6 +80,7 @@ class Fewer:
     threshold: float = 0.0
     above: bool = True
     ratio: bool = False
+    arm: str = ""
 
     def tested(self) -> "Tested":
         """By Fisher's exact test; the interval of the difference of shares is Newcombe's (1998)."""

@@ -122,7 +122,7 @@ def _said(name: str, verdict: str, found: Mapping[str, Any] | None) -> Text:
     sentence = say(
         "claims.with_size" if row["latent_dim"] else "claims.without_size",
         **{
-            "condition": say(f"claims_condition.{row['name']}"),
+            "condition": _condition_text(row),
             "measured": _measured(row),
             "wanted": _wanted(row),
             **({"latents": _latents(row["latent_dim"])} if row["latent_dim"] else {}),
@@ -143,8 +143,11 @@ def _latents(n: int) -> Text:
 
 def _condition(row: Mapping[str, Any]) -> Condition:
     size = Text(*2 * [str(row["latent_dim"])]) if row["latent_dim"] else say("claims.all_sizes")
-    text = say(f"claims_condition.{row['name']}")
-    return Condition(text, size, _measured(row), _wanted(row))
+    return Condition(_condition_text(row), size, _measured(row), _wanted(row))
+
+
+def _condition_text(row: Mapping[str, Any]) -> Text:
+    return say(f"claims_condition.{row['name']}", model=model_title(row["arm"]))
 
 
 def _wanted(row: Mapping[str, Any]) -> Text:

@@ -35,7 +35,7 @@ from vaepipe.evaluation.verdicts import holm, with_verdicts
 from vaepipe.figures import NAMES
 from vaepipe.models import Architecture, build, weights
 from vaepipe.params import Figures, Matrix
-from vaepipe.report import answers, captions, embed, numbers, provenance, words
+from vaepipe.report import answers, captions, embed, longer, numbers, provenance, words
 from vaepipe.report.page import _weak_classifier
 from vaepipe.report.words import Text
 from vaepipe.results import Results, Run
@@ -73,7 +73,57 @@ def answer(metrics: pd.DataFrame, question: str, conditional=CONDITIONAL) -> ans
 
 def said(metrics: pd.DataFrame, question: str) -> str:
     found = answer(metrics, question)
-    return f"{found.text.plain().en} {found.how_sure.plain().en}"
+    parts = (part.plain().en for part in (found.text, found.note, found.how_sure))
+    return " ".join(part for part in parts if part)
+
+
+@pytest.fixture
+def longer_run(tmp_path):
+    """The tables of a longer run, in which the VAE leads where the page's models may not."""
+    metrics = table(
+        ae={"reconstruction_cross_entropy": [80.0, 80.1, 79.9]},
+        vae={
+            "reconstruction_cross_entropy": [70.0, 70.1, 70.2],
+            "nll_marginal": [90.0, 90.1, 90.2],
+        },
+        cvae={"nll_marginal": [95.0, 95.2, 95.1], "conditional_accuracy": [99.0, 99.0, 98.0]},
+    )
+    timing = {Run(model, 3, 0): {"cpu_seconds": 99.0} for model in ("ae", "vae", "cvae")}
+    tables = comparison_table(metrics), differences_table(metrics), numbers.seconds_table(timing)
+    for name, one in zip(longer.TABLES, tables, strict=True):
+        one.to_csv(tmp_path / f"{name}.csv", index=False)
+    about = {"preset": "params/full.yaml", "commit": "abcdefg", "hidden": "400", "epochs": 30}
+    about |= {"seeds": 3, "tested": 2, "importance_samples": 1000}
+    write_json(tmp_path / "about.json", about | {"data_set": "mnist", "binarize": "dynamic"})
+    return tmp_path
+
+
+def test_a_longer_run_answers_beside_a_shorter_one_for_the_models_of_the_page(longer_run):
+    page = (("ae", "vae"), (3, 20), (0,)), "mnist", {"binarize": "dynamic"}, 4
+    found = longer.answers(Matrix(*page[0]), *page[1:], folder=longer_run)
+    assert "30 epochs" in found.budget.en
+    assert "K = 1000" in found.explained.en
+    assert found.answers["reconstructs", 3].text.plain().en.startswith("VAE, 9.90 below AE")
+    assert found.answers["likelihood", 3].text.plain().en.startswith("VAE has no other")
+    assert ("reconstructs", 20) not in found.answers
+
+
+@pytest.mark.parametrize(
+    ("models", "data_set", "binarize", "epochs"),
+    [
+        (("ae", "vae"), "kmnist", "dynamic", 4),
+        (("ae", "vae"), "mnist", "none", 4),
+        (("ae", "vae"), "mnist", "dynamic", 30),
+        (("vae-beta4",), "mnist", "dynamic", 4),
+    ],
+)
+def test_nothing_stands_beside_a_page_of_another_kind(
+    longer_run, models, data_set, binarize, epochs
+):
+    matrix = Matrix(models, (3,), (0,))
+    protocol = {"binarize": binarize}
+    found = longer.answers(matrix, data_set, protocol, epochs, folder=longer_run)
+    assert found is None
 
 
 def test_an_answer_names_a_model_only_where_the_difference_is_told_from_chance():

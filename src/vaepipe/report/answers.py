@@ -39,10 +39,13 @@ class Bar(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """`level`: `sure`, `unsure` or `measured`, by which the page marks `how_sure`."""
+    """`note`: which models are not compared. `level`: `sure`, `unsure` or `measured`, by which the
+    page marks `how_sure`.
+    """
 
     latent_dim: int
     text: Text
+    note: Text
     how_sure: Text
     level: str
     bars: list[Bar]
@@ -98,7 +101,10 @@ def _question(
             said = _compared(cells, pairs, metric, conditional)
         else:
             said = {"prior": _prior, "obeys": _obeys, "cost": _cost}[name](cells)
-        answers.append(Answer(dim, *said, _bars(cells, rows, metric, conditional)))
+        note = _not_compared(cells, metric, conditional)
+        text, how_sure, level = said
+        bars = _bars(cells, rows, metric, conditional)
+        answers.append(Answer(dim, text, note, how_sure, level, bars))
     title = say(f"questions.{name}", conditional=names(sorted(conditional) or ["cvae"]))
     return Question(name, title, say(f"units.{name}", nearly=NEARLY_PRIOR), answers, metric)
 
@@ -144,12 +150,8 @@ def _compared(
     cells: list[Any], pairs: pd.DataFrame, metric: str, conditional: Collection[str]
 ) -> tuple[Text, Text, str]:
     """Which model is best in the metric, of those that are measured alike."""
-    everyone = [cell.model for cell in cells]
-    alike = everyone
-    if not comparable(metric, everyone, conditional):
-        alike = [model for model in everyone if model not in conditional]
-    left_out = [model for model in everyone if model not in alike]
-    note = say("answers.given_label", models=names(left_out)) if left_out else Text("", "")
+    left_out = _left_out(cells, metric, conditional)
+    alike = [cell.model for cell in cells if cell.model not in left_out]
     better = METRICS[metric].better
     ranked = sorted(
         (cell for cell in cells if cell.model in alike),
@@ -157,7 +159,7 @@ def _compared(
     )
     first = ranked[0]
     if len(ranked) == 1:
-        return say("answers.only", model=names([first.model]), note=note), *_alone(first)
+        return say("answers.only", model=names([first.model])), *_alone(first)
     tests = {
         frozenset((row.model_a, row.model_b)): row
         for row in pairs.itertuples()
@@ -172,19 +174,32 @@ def _compared(
             model=names([first.model]),
             gap=number(gap, METRICS[metric].digits),
             rival=names([ranked[1].model]),
-            note=note,
         )
         return text, _how_sure(max(row.p_holm for row in against.values())), "sure"
     n = min(cell.n for cell in ranked)
     if n < 2:
-        text = say(f"answers.one_seed_{better}", model=names([first.model]), note=note)
+        text = say(f"answers.one_seed_{better}", model=names([first.model]))
         return text, *_undecided(n)
     open_between = either([first.model, *tied])
     if len(tied) == len(against):
-        return say("answers.undecided", models=open_between, note=note), *_undecided(n)
+        return say("answers.undecided", models=open_between), *_undecided(n)
     beaten = either([model for model in against if model not in tied])
-    text = say("answers.among", models=open_between, beaten=beaten, note=note)
+    text = say("answers.among", models=open_between, beaten=beaten)
     return text, *_undecided(n)
+
+
+def _left_out(cells: list[Any], metric: str, conditional: Collection[str]) -> list[str]:
+    """Models that are given the label, where they can't be compared with those that are not."""
+    everyone = [cell.model for cell in cells]
+    if comparable(metric, everyone, conditional):
+        return []
+    return [model for model in everyone if model in conditional]
+
+
+def _not_compared(cells: list[Any], metric: str | None, conditional: Collection[str]) -> Text:
+    """The sentence that names them; empty where there are none."""
+    left_out = _left_out(cells, metric, conditional) if metric in COMPARED.values() else []
+    return say("answers.given_label", models=names(left_out)) if left_out else Text("", "")
 
 
 def _alone(cell: Any) -> tuple[Text, str]:

@@ -36,7 +36,7 @@ def answers(matrix: Matrix, results: Results) -> list[dict[str, str | int]]:
             "question": question.name,
             "title": plain(question.title),
             "latent_dim": answer.latent_dim,
-            "answer": plain(answer.text),
+            "answer": f"{plain(answer.text)} {plain(answer.note)}".strip(),
             "how_sure": plain(answer.how_sure),
         }
         for question in asked

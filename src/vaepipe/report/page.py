@@ -18,7 +18,7 @@ from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.inputs import read as read_inputs
 from vaepipe.models import weights
 from vaepipe.params import Figures, Matrix
-from vaepipe.report import claims, embed, many, numbers, provenance, templates, versions
+from vaepipe.report import claims, embed, longer, many, numbers, provenance, templates, versions
 from vaepipe.report.answers import questions
 from vaepipe.report.captions import captions as read_captions
 from vaepipe.report.captions import outcomes
@@ -226,8 +226,10 @@ def _texts(
     models = names(list(matrix.models))
     seeds = counted("seed", len(matrix.seeds))
     dims = _dims(sorted(matrix.latent_dims))
-    alike = manifest["data_set"] == "mnist" and protocol["binarize"] == "dynamic"
+    data_set_name = manifest["data_set"]
+    alike = data_set_name == "mnist" and protocol["binarize"] == "dynamic"
     return {
+        "longer": longer.answers(matrix, data_set_name, protocol, epochs),
         "title": say("page.title", models=models, data_set=data_set),
         "lede": say(
             "page.lede",

@@ -1,6 +1,6 @@
 """One longer budget beside the page's answers: what the run to quote found for the same questions.
 
-Its tables lie in `longer/`, put there by `python -m benchmarks.longer` after a run of
+Its tables lie in `longer/`, put there by `python -m benchmarks.full` after a run of
 params/full.yaml.
 """
 

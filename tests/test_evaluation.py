@@ -155,6 +155,31 @@ def test_the_label_is_worth_at_most_ln_10(test_set):
     assert (given - marginal < math.log(10) - 1e-3).any()  # the other labels count
 
 
+def test_a_posterior_that_overflows_for_another_label_leaves_a_bound(test_set):
+    """As a CVAE with 3 latents had it after 30 epochs: a log-variance of 125 for a wrong label."""
+    model = build(Architecture("cvae", 3, (16,), "silu"), generator(0, "initialisation"))
+    posterior = model.posterior
+    x, labels = some(test_set, 50)
+    wild = torch.tensor([0.0, 80.0, 125.0, 200.0])
+
+    def overflowing(x, given):
+        mean, log_var = posterior(x, given)
+        return mean, torch.where(
+            (given == 3)[:, None], wild[torch.arange(len(x)) % 4, None], log_var
+        )
+
+    others = labels != 3
+    x, labels = x[others], labels[others]
+    with torch.no_grad():
+        given = bound_and_terms(model, x, labels, 10, 500, generator(0, "latent"))[0]
+        tame = marginal_bound(model, x, labels, given, 3, 500, generator(1, "latent"))
+        model.posterior = overflowing
+        wild_marginal = marginal_bound(model, x, labels, given, 3, 500, generator(1, "latent"))
+    assert (wild_marginal >= given - math.log(10) - 1e-9).all()
+    assert wild_marginal.isfinite().all()
+    assert (wild_marginal < tame).any()  # label 3 lost its share and nothing took its place
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_every_metric_has_an_error_and_a_title(name, trained_classifier, test_set, training_set):
     model = build(Architecture(name, 3, (16,), "silu"), generator(0, "initialisation"))

@@ -100,7 +100,10 @@ def marginal_bound(
 
     def bound(of: Tensor, turn: int | Tensor, samples: int) -> Tensor:
         other = (labels[of] + turn) % classes
-        return bound_and_terms(model, x[of], other, samples, chunk, rng)[0]
+        found = bound_and_terms(model, x[of], other, samples, chunk, rng)[0]
+        # An encoder that is given a wrong label may answer with a variance that overflows. Such a
+        # sample adds nothing: leaving its label out keeps this a lower bound.
+        return found.masked_fill(found.isnan(), -math.inf)
 
     everyone = torch.arange(len(x), device=x.device)
     others = torch.stack([bound(everyone, turn, few) for turn in range(1, classes)])

@@ -2,12 +2,17 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import softplus
 
 from vaepipe.models import objectives
 from vaepipe.models.architecture import Architecture
 from vaepipe.models.likelihood import build_likelihood
 from vaepipe.models.networks import decoder, encoder
 from vaepipe.models.prior import build_prior
+
+# No log-variance of a posterior is larger. Without a bound it ran away for single images, where the
+# KL term grows as its exponential: docs/metrics.md has the trainings that this ended or spoilt.
+LARGEST_LOG_VAR = 6.0
 
 
 class VAE(nn.Module):
@@ -31,10 +36,13 @@ class VAE(nn.Module):
         self.prior = build_prior(a.prior, a.latent_dim, a.activation, generator)
 
     def posterior(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance of q(z|x), each `[n, latent_dim]`, of images `[n, pixels]`."""
+        """Mean and log-variance of q(z|x), each `[n, latent_dim]`, of images `[n, pixels]`.
+
+        The log-variance is a smooth minimum of what the encoder says and `LARGEST_LOG_VAR`.
+        """
         # Under autocast the products come out in bfloat16; all that follows is in x's precision.
         mean, log_var = self.encoder(x).to(x.dtype).chunk(2, dim=1)
-        return mean, log_var
+        return mean, LARGEST_LOG_VAR - softplus(LARGEST_LOG_VAR - log_var)
 
     def codes(self, x: Tensor, labels: Tensor) -> Tensor:
         """Posterior means `[n, latent_dim]`."""

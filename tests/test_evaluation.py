@@ -61,6 +61,7 @@ def small_vae(training_set, tmp_path_factory) -> torch.nn.Module:
         batch_size=100,
         learning_rate=0.005,
         warmup=0.1,
+        kl_warmup=0.2,
         device="cpu",
     )
     images = training_set.first(10_000), training_set.first(100)

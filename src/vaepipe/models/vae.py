@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import softplus
 
 from vaepipe.models import objectives
 from vaepipe.models.architecture import Architecture
@@ -38,11 +37,11 @@ class VAE(nn.Module):
     def posterior(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z|x), each `[n, latent_dim]`, of images `[n, pixels]`.
 
-        The log-variance is a smooth minimum of what the encoder says and `LARGEST_LOG_VAR`.
+        The log-variance is what the encoder says, and at most `LARGEST_LOG_VAR`.
         """
         # Under autocast the products come out in bfloat16; all that follows is in x's precision.
         mean, log_var = self.encoder(x).to(x.dtype).chunk(2, dim=1)
-        return mean, LARGEST_LOG_VAR - softplus(LARGEST_LOG_VAR - log_var)
+        return mean, log_var.clamp(max=LARGEST_LOG_VAR)
 
     def codes(self, x: Tensor, labels: Tensor) -> Tensor:
         """Posterior means `[n, latent_dim]`."""

@@ -28,7 +28,14 @@ from vaepipe.results import Results, Run
 PRESET = "params/full.yaml"
 DOCS = setting.ROOT / "docs"
 PICTURES = DOCS / "images" / "full"
-FIGURES = ("reconstructions", "samples", "digit_grid", "latents_points", "manifold", "comparison")
+FIGURES = {
+    "reconstructions": "Test images and their reconstructions by each model with each latent size",
+    "samples": "Samples of each model; an AE has no prior, and is given draws from N(0, I)",
+    "digit_grid": "A CVAE's images: the same latents in a column, another label in each row",
+    "latents_points": "The codes of 10,000 test images with 3 latents, coloured by digit",
+    "manifold": "What the decoders make of a grid of codes",
+    "comparison": "Metrics of each model, with their intervals",
+}
 # The rows of the README's table, by the words that it uses.
 SHORT = {
     "neg_elbo": "−ELBO, nats per image",
@@ -70,6 +77,8 @@ def take(results: Results) -> None:
     for name in FIGURES:
         shutil.copyfile(results.figure(name).with_suffix(".png"), PICTURES / f"{name}.png")
     made = {
+        "quoted_commit": lambda _: commands(about["commit"]),
+        "quoted_pictures": lambda _: pictures(),
         "quoted": lambda _: means(found, conditional, SHORT),
         "quoted_all": lambda _: means(found, conditional, dict.fromkeys(METRICS)),
         "quoted_differences": lambda _: paired(verdicts, conditional),
@@ -90,6 +99,21 @@ def read_about(results: Results, run: Run) -> dict[str, Any]:
         "seeds": len(protocol["seeds"]),
     }
     return about | {key: protocol[key] for key in ("data_set", "binarize", "importance_samples")}
+
+
+def commands(commit: str) -> str:
+    """How to compare with this version, and how to make it again."""
+    return f"""```sh
+vaepipe diff {commit}        # this version against the working tree, with intervals
+git checkout {commit}        # to make it again: snakemake --cores 2, or dvc repro
+```"""
+
+
+def pictures() -> str:
+    """The figures, each below its sentence."""
+    return "\n\n".join(
+        f"{said}:\n\n![{said}](images/full/{name}.png)" for name, said in FIGURES.items()
+    )
 
 
 def means(

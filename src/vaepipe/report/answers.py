@@ -39,8 +39,8 @@ class Bar(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """`note`: which models are not compared. `level`: `sure`, `unsure` or `measured`, by which the
-    page marks `how_sure`.
+    """`note`: which models are not compared. `level`: `very_sure`, `sure`, `unsure` or
+    `measured`, by which the page marks `how_sure`.
     """
 
     latent_dim: int
@@ -137,9 +137,9 @@ def _bars(
     ]
 
 
-def _how_sure(p: float) -> Text:
+def _how_sure(p: float) -> tuple[Text, str]:
     level = "very_sure" if p < VERY_SURE else "sure"
-    return say(f"sure.{level}", p="p < 0.001" if p < 0.001 else f"p = {p:.3f}")
+    return say(f"sure.{level}", p="p < 0.001" if p < 0.001 else f"p = {p:.3f}"), level
 
 
 def _undecided(n: int) -> tuple[Text, str]:
@@ -175,12 +175,12 @@ def _compared(
             gap=number(gap, METRICS[metric].digits),
             rival=names([ranked[1].model]),
         )
-        return text, _how_sure(max(row.p_holm for row in against.values())), "sure"
+        return text, *_how_sure(max(row.p_holm for row in against.values()))
     n = min(cell.n for cell in ranked)
     if n < 2:
         text = say(f"answers.one_seed_{better}", model=names([first.model]))
         return text, *_undecided(n)
-    open_between = either([first.model, *tied])
+    open_between = names([first.model, *tied])
     if len(tied) == len(against):
         return say("answers.undecided", models=open_between), *_undecided(n)
     beaten = either([model for model in against if model not in tied])
@@ -224,13 +224,18 @@ def _sides(cells: list[Any], limit: float) -> dict[str, list[str]]:
 
 def _prior(cells: list[Any]) -> tuple[Text, Text, str]:
     """Whose codes are distributed nearly as N(0, I)."""
-    sides = _sides(cells, NEARLY_PRIOR * cells[0].latent_dim)
+    limit = NEARLY_PRIOR * cells[0].latent_dim
+    sides = _sides(cells, limit)
     parts = {
         "below": "answers.prior_yes",
         "above": "answers.prior_no",
         "both": "answers.prior_unclear",
     }
-    said = [say(key, models=names(sides[side])) for side, key in parts.items() if sides[side]]
+    said = [
+        say(key, models=names(sides[side]), limit=number(limit, 1))
+        for side, key in parts.items()
+        if sides[side]
+    ]
     text = joined([joined(said, "; ", "；"), Text(".", "。")], "")
     return text, *(_undecided(cells[0].n) if sides["both"] else _spread(cells))
 

@@ -17,6 +17,7 @@ from vaepipe.figures import NAMES, colour
 from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.inputs import read as read_inputs
 from vaepipe.models import weights
+from vaepipe.models.names import split
 from vaepipe.params import Figures, Matrix
 from vaepipe.report import claims, embed, longer, many, numbers, provenance, templates, versions
 from vaepipe.report.answers import questions
@@ -240,6 +241,8 @@ def _texts(
             images=f"{protocol['images']:,}",
         ),
         "seeds": seeds,
+        # Models that differ in a setting alone are of one kind.
+        "kinds": list(dict.fromkeys(split(model)[0] for model in matrix.models)),
         "weak": _weak_classifier(inputs, protocol),
         "conditional_names": names(sorted(conditional)) if conditional else None,
         "published": say("answers.published", **PUBLISHED) if alike else None,

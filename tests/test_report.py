@@ -36,7 +36,7 @@ from vaepipe.figures import NAMES
 from vaepipe.models import Architecture, build, weights
 from vaepipe.params import Figures, Matrix
 from vaepipe.report import answers, captions, embed, longer, numbers, provenance, words
-from vaepipe.report.page import _weak_classifier
+from vaepipe.report.top import weak_classifier
 from vaepipe.report.words import Text
 from vaepipe.results import Results, Run
 
@@ -779,7 +779,7 @@ def test_the_page_says_where_the_classifier_is_weak(accuracy, weak):
     """Half of these labels are of one class: 50 % need no classifier at all."""
     data = SimpleNamespace(classes=("a", "b", "c"))
     inputs = SimpleNamespace(data=data, test=SimpleNamespace(labels=torch.tensor([0, 0, 1, 2])))
-    said = _weak_classifier(inputs, {"classifier": {"test_accuracy": accuracy}})
+    said = weak_classifier(inputs, {"classifier": {"test_accuracy": accuracy}})
     assert (said is not None) == weak
     if weak:
         assert "54.0 %" in said.en

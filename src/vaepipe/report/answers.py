@@ -106,7 +106,11 @@ def _question(
         bars = _bars(cells, rows, metric, conditional)
         answers.append(Answer(dim, text, note, how_sure, level, bars))
     title = say(f"questions.{name}", conditional=names(sorted(conditional) or ["cvae"]))
-    return Question(name, title, say(f"units.{name}", nearly=NEARLY_PRIOR), answers, metric)
+    unit = say(f"units.{name}")
+    without = list(dict.fromkeys(table.loc[~table["model"].isin(rows["model"]), "model"]))
+    if name == "likelihood" and without:
+        unit = joined([unit, say("units.no_likelihood", models=names(without))])
+    return Question(name, title, unit, answers, metric)
 
 
 def _bars(

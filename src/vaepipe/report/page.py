@@ -10,35 +10,30 @@ from plotly.offline import get_plotlyjs
 from vaepipe.core.device import prepare
 from vaepipe.core.files import read_json, read_table
 from vaepipe.data.manifest import verify
-from vaepipe.evaluation.metrics import HEADLINE, METRICS, is_weak
-from vaepipe.evaluation.statistics import largest_class
+from vaepipe.evaluation.metrics import HEADLINE, METRICS
 from vaepipe.evaluation.verdicts import with_verdicts
-from vaepipe.figures import NAMES, colour
+from vaepipe.figures import NAMES
 from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.inputs import read as read_inputs
 from vaepipe.models import weights
-from vaepipe.models.names import split
 from vaepipe.params import Figures, Matrix
-from vaepipe.report import claims, embed, longer, many, numbers, provenance, templates, versions
+from vaepipe.report import claims, embed, many, numbers, provenance, templates, top, versions
 from vaepipe.report.answers import questions
 from vaepipe.report.captions import captions as read_captions
 from vaepipe.report.captions import outcomes
 from vaepipe.report.explorer import explorer
-from vaepipe.report.words import Text, catalogue, counted, joined, listed, names, say
+from vaepipe.report.words import Text, catalogue, joined, names, say
 from vaepipe.results import Results, runs_of
 
 CAPTIONS = Path("workflow/report")
 SECTIONS = ("summary", "claims", "numbers", "explore", "images", "latents", "method", "provenance")
 SCRIPTS = ("page.js", "networks.js", "pad.js", "plots.js", "explorer.js")
-MOST_LISTED = 6  # latent sizes in a sentence
 # Figures that need a variational or a conditional model.
 OF_VARIATIONAL = ("rate_distortion", "active_latents", "latent_kl")
 OF_CONDITIONAL = ("digit_grid",)
 OF_CODES = ("reconstructions", "interpolations", "manifold", "latents_digits")  # a GAN has none
 # The same view as latents_digits: files in the figures folder that the page does not repeat.
 NOT_SHOWN = ("latents_rainbow", "latents_points")
-# READMEs of reruns of Burda et al. 2016 with their lowest and highest NLL (docs/literature.md).
-PUBLISHED = {"low": "87.01", "high": "87.78", "sources": "xqding, yoonholee, nbip"}
 
 
 def render(
@@ -77,7 +72,7 @@ def render(
         data=manifest,
         timing=timing,
         **_numbers(inputs, timing, conditional),
-        **_texts(matrix, inputs, protocol, manifest, conditional),
+        **top.texts(matrix, inputs, protocol, manifest, conditional),
         adversarial_names=names(adversarial) if adversarial else None,
         variational_names=names([m for m in matrix.models if m in variational] or ["vae"]),
         **(known := _provenance(inputs, timing, protocol, made_with)),
@@ -200,64 +195,6 @@ def _numbers(inputs: Inputs, timing: dict, conditional: set[str]) -> dict[str, A
         else [],
         "seconds": sum(record["cpu_seconds"] for record in timing.values()),
     }
-
-
-def _dims(dims: list[int]) -> Text:
-    """Latent sizes as a sentence lists them; of many, the first two and the last."""
-    if len(dims) > MOST_LISTED:
-        few = f"{dims[0]}, {dims[1]}, …, {dims[-1]}"
-        return Text(few, few)
-    return listed([Text(str(dim), str(dim)) for dim in dims])
-
-
-def _texts(
-    matrix: Matrix,
-    inputs: Inputs,
-    protocol: dict[str, Any],
-    manifest: dict[str, Any],
-    conditional: set[str],
-) -> dict[str, Any]:
-    """The page's title and lede, and a published number where there is one of the same kind.
-
-    Args:
-        matrix: all cells, also where the page shows some of them.
-    """
-    data_set = inputs.data.title
-    epochs = max(len(table) for table in inputs.histories.values())  # a row each
-    models = names(list(matrix.models))
-    seeds = counted("seed", len(matrix.seeds))
-    dims = _dims(sorted(matrix.latent_dims))
-    data_set_name = manifest["data_set"]
-    alike = data_set_name == "mnist" and protocol["binarize"] == "dynamic"
-    return {
-        "longer": longer.answers(matrix, data_set_name, protocol, epochs),
-        "title": say("page.title", models=models, data_set=data_set),
-        "lede": say(
-            "page.lede",
-            models=models,
-            dims=dims,
-            epochs=counted("epoch", epochs),
-            seeds=seeds,
-            images=f"{protocol['images']:,}",
-        ),
-        "seeds": seeds,
-        # Models that differ in a setting alone are of one kind.
-        "kinds": list(dict.fromkeys(split(model)[0] for model in matrix.models)),
-        "weak": _weak_classifier(inputs, protocol),
-        "conditional_names": names(sorted(conditional)) if conditional else None,
-        "published": say("answers.published", **PUBLISHED) if alike else None,
-        "colours": {model: colour(model, matrix.models) for model in matrix.models},
-    }
-
-
-def _weak_classifier(inputs: Inputs, protocol: dict[str, Any]) -> Text | None:
-    """A warning where the classifier of generated images hardly tells the classes apart."""
-    if not inputs.data.classes:
-        return None
-    accuracy, largest = protocol["classifier"]["test_accuracy"], largest_class(inputs.test.labels)
-    if not is_weak(accuracy, largest):
-        return None
-    return say("table.weak_classifier", accuracy=f"{accuracy:.1f}", largest=f"{largest:.1f}")
 
 
 def _provenance(

@@ -106,7 +106,7 @@ def test_a_longer_run_answers_beside_a_shorter_one_for_the_models_of_the_page(lo
     assert (
         found.answers["reconstructs", 3]
         .text.plain()
-        .en.startswith("VAE is better than AE (9.90 lower)")
+        .en.startswith("VAE is better than AE (error 9.90 nats lower)")
     )
     assert found.answers["likelihood", 3].text.plain().en.startswith("VAE has no other")
     assert ("reconstructs", 20) not in found.answers
@@ -136,7 +136,7 @@ def test_an_answer_names_a_model_only_where_the_difference_is_told_from_chance()
         vae={"reconstruction_cross_entropy": [70.0, 70.3, 70.2]},
     )
     assert said(clear, "reconstructs").startswith(
-        "AE is better than VAE (10.07 lower). Very sure (p < 0.001)"
+        "AE is better than VAE (error 10.07 nats lower). Very sure (p < 0.001)"
     )
     unclear = table(
         ae={"reconstruction_cross_entropy": [60.0, 72.0, 61.0]},
@@ -144,7 +144,7 @@ def test_an_answer_names_a_model_only_where_the_difference_is_told_from_chance()
     )
     assert (
         said(unclear, "reconstructs")
-        == "No clear winner between AE and VAE. 3 seeds are too few to tell"
+        == "No clear winner between AE and VAE. Not proven with 3 seeds"
     )
     three = table(
         ae={"reconstruction_cross_entropy": [60.0, 60.2, 60.1]},
@@ -152,7 +152,7 @@ def test_an_answer_names_a_model_only_where_the_difference_is_told_from_chance()
         gan={"reconstruction_cross_entropy": [60.1, 60.0, 60.15]},
     )
     assert said(three, "reconstructs").startswith(
-        "No clear winner between GAN and AE; not VAE. 3 seeds"
+        "No clear winner between GAN and AE; not VAE. Not proven with 3 seeds"
     )
 
 
@@ -251,13 +251,14 @@ def test_a_mark_has_a_note_and_a_direction_names_the_models_it_holds_for():
 def test_an_answer_compares_the_models_that_are_not_given_the_label():
     text = said(LABELLED, "reconstructs")
     assert text.startswith(
-        "AE is better than VAE (10.07 lower). CVAE†: told the label, so not ranked."
+        "AE is better than VAE (error 10.07 nats lower)."
+        " CVAE†: told the class of each image, so not ranked."
     )
     bars = answer(LABELLED, "reconstructs").bars
     assert [bar.given_label for bar in bars] == [False, False, True]
     without_ae = said(LABELLED[LABELLED["model"] != "ae"], "reconstructs")
     assert without_ae.startswith(
-        "VAE has no other to be compared with. CVAE†: told the label, so not ranked."
+        "VAE has no other to be compared with. CVAE†: told the class of each image, so not ranked."
     )
 
 
@@ -268,7 +269,7 @@ def test_answers_about_the_prior_the_class_asked_for_and_the_cost():
         cvae={"prior_moments": [0.1, 0.9, 0.3], "conditional_accuracy": [97.0, 97.5, 98.0]},
     )
     assert said(metrics, "prior") == (
-        "VAE: near (below 0.3); AE: far away; CVAE: can't be told. 3 seeds are too few to tell"
+        "VAE: near (below 0.3); AE: far away; CVAE: can't be told. Not proven with 3 seeds"
     )
     assert said(metrics, "obeys") == "Yes, in 97.5 % of images. Measured with 3 seeds, not compared"
     low = metrics.assign(conditional_accuracy=[math.nan] * 6 + [60.0, 62.0, 61.0])

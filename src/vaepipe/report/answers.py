@@ -98,7 +98,7 @@ def _question(
         cells = list(rows[rows["latent_dim"] == dim].itertuples())
         if metric in COMPARED.values():
             pairs = verdicts[(verdicts["metric"] == metric) & (verdicts["latent_dim"] == dim)]
-            said = _compared(cells, pairs, metric, conditional)
+            said = _compared(name, cells, pairs, conditional)
         else:
             said = {"prior": _prior, "obeys": _obeys, "cost": _cost}[name](cells)
         note = _not_compared(cells, metric, conditional)
@@ -151,9 +151,10 @@ def _undecided(n: int) -> tuple[Text, str]:
 
 
 def _compared(
-    cells: list[Any], pairs: pd.DataFrame, metric: str, conditional: Collection[str]
+    name: str, cells: list[Any], pairs: pd.DataFrame, conditional: Collection[str]
 ) -> tuple[Text, Text, str]:
-    """Which model is best in the metric, of those that are measured alike."""
+    """Which model is best in the question's metric, of those that are measured alike."""
+    metric = COMPARED[name]
     left_out = _left_out(cells, metric, conditional)
     alike = [cell.model for cell in cells if cell.model not in left_out]
     better = METRICS[metric].better
@@ -172,11 +173,11 @@ def _compared(
     against = {cell.model: tests.get(frozenset((first.model, cell.model))) for cell in ranked[1:]}
     tied = [m for m, row in against.items() if row is None or row.better != first.model]
     if not tied:
-        gap = abs(against[ranked[1].model].mean)
+        gap = number(abs(against[ranked[1].model].mean), METRICS[metric].digits)
         text = say(
-            f"answers.best_{better}",
+            "answers.best",
             model=names([first.model]),
-            gap=number(gap, METRICS[metric].digits),
+            gap=say(f"gap.{name}", gap=gap),
             rival=names([ranked[1].model]),
         )
         return text, *_how_sure(max(row.p_holm for row in against.values()))
@@ -203,7 +204,11 @@ def _left_out(cells: list[Any], metric: str, conditional: Collection[str]) -> li
 def _not_compared(cells: list[Any], metric: str | None, conditional: Collection[str]) -> Text:
     """The sentence that names them; empty where there are none."""
     left_out = _left_out(cells, metric, conditional) if metric in COMPARED.values() else []
-    return say("answers.given_label", models=names(left_out)) if left_out else Text("", "")
+    if not left_out:
+        return Text("", "")
+    of_code = metric == COMPARED["tells_apart"]
+    key = "answers.given_label_code" if of_code else "answers.given_label"
+    return say(key, models=names(left_out))
 
 
 def _alone(cell: Any) -> tuple[Text, str]:

@@ -7,6 +7,7 @@ report of a shorter training on MNIST (src/vaepipe/report/longer/).
 
 import argparse
 import shutil
+import subprocess
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,11 @@ SHORT = {
 }
 
 
-def take(results: Results) -> None:
+def take(results: Results, commit: str) -> None:
     """Take the tables of a folder of results, and what stands beside them.
+
+    Args:
+        commit: the commit that holds them.
 
     Raises:
         UserError: the results are of another preset.
@@ -71,7 +75,7 @@ def take(results: Results) -> None:
     }
     for name, one in found.items():
         write_text(FOLDER / f"{name}.csv", one.to_csv(index=False))
-    about = read_about(results, runs[0]) | {"tested": int(verdicts["p"].notna().sum())}
+    about = read_about(results, runs[0], commit) | {"tested": int(verdicts["p"].notna().sum())}
     write_json(FOLDER / "about.json", about)
     PICTURES.mkdir(parents=True, exist_ok=True)
     for name in FIGURES:
@@ -87,13 +91,13 @@ def take(results: Results) -> None:
         write_text(path, page.rendered(path.read_text(encoding="utf-8"), found, made))
 
 
-def read_about(results: Results, run: Run) -> dict[str, Any]:
+def read_about(results: Results, run: Run, commit: str) -> dict[str, Any]:
     """How the results were made, in the words of the page."""
     train = weights.read_metadata(results.model(run))["train"]
     protocol = read_json(results.protocol)
     about = {
         "preset": PRESET,
-        "commit": read_json(results.provenance)["git"]["commit"][:7],
+        "commit": commit,
         "hidden": "-".join(map(str, train["hidden"])),
         "epochs": train["epochs"],
         "seeds": len(protocol["seeds"]),
@@ -171,6 +175,23 @@ def paired(verdicts: pd.DataFrame, conditional: Collection[str]) -> str:
     return table(("latents", "metric", "difference", "mean ± 95 %", "p", "better"), rows)
 
 
+def commit_of(folder: Path) -> str:
+    """The last commit of the folder's repository, in seven characters.
+
+    Raises:
+        UserError: it does not hold the folder's tables as they are.
+    """
+
+    def git(*words: str) -> str:
+        return subprocess.run(
+            ["git", *words], cwd=folder, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    if not git("ls-files", "comparison.csv") or git("status", "--porcelain", "--", "."):
+        raise UserError(f"the results in {folder} are not committed: commit them first")
+    return git("rev-parse", "--short=7", "HEAD")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.full",
@@ -178,7 +199,8 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("results", type=Path, help=f"folder of the results of {PRESET}")
-    take(Results(parser.parse_args().results))
+    folder = parser.parse_args().results
+    take(Results(folder), commit_of(folder))
 
 
 if __name__ == "__main__":

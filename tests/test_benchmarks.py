@@ -13,6 +13,7 @@ from benchmarks import (
     bound,
     floor,
     frontier,
+    full,
     growth,
     page,
     setting,
@@ -26,9 +27,13 @@ from benchmarks.timing import in_turns, instructions, ratios, spread
 
 from conftest import ROOT
 from test_startup import heavy_imports
-from vaepipe.core.files import read_json
+from vaepipe.core.errors import UserError
+from vaepipe.core.files import read_json, read_table
 from vaepipe.data import dataset
 from vaepipe.data.idx import read_idx
+from vaepipe.params import Matrix
+from vaepipe.report import longer
+from vaepipe.results import Results
 from vaepipe.training import loop
 
 
@@ -270,3 +275,40 @@ def test_usage_tells_steps_from_the_rest(tmp_path):
 
 def test_gpu_measurements_need_little():
     assert heavy_imports("import sys, benchmarks.gpu") == {"torch"}
+
+
+def test_the_version_to_quote_goes_to_readme_docs_and_page(smoke_tree, tmp_path, monkeypatch):
+    monkeypatch.setattr(full, "PRESET", "params/smoke.yaml")
+    monkeypatch.setattr(full, "FOLDER", tmp_path / "longer")
+    monkeypatch.setattr(full, "DOCS", tmp_path / "docs")
+    monkeypatch.setattr(full, "PICTURES", tmp_path / "docs" / "images" / "full")
+    monkeypatch.setattr(full.setting, "ROOT", tmp_path)
+    for name in ("README.md", "docs/results.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        markers = re.findall(r"<!-- quoted\w* -->", (ROOT / name).read_text())
+        assert markers, f"{name} has no place for it"
+        text = "".join(f"{m}\nnot measured\n{m.replace('<!-- ', '<!-- /')}\n" for m in markers)
+        (tmp_path / name).write_text(text)
+    results = Results(smoke_tree / "results")
+    full.take(results, "abc1234")
+    comparison = read_table(results.comparison_table)
+    nll = comparison[(comparison["metric"] == "nll_marginal") & (comparison["model"] == "vae")]
+    for name in ("README.md", "docs/results.md"):
+        text = (tmp_path / name).read_text()
+        assert "not measured" not in text
+        assert f"{nll['mean'].item():.2f}" in text
+    assert "vaepipe diff abc1234" in text
+    for picture in re.findall(r"\]\((images/full/\w+\.png)\)", text):
+        assert (tmp_path / "docs" / picture).exists()
+    protocol = read_json(results.protocol)
+    found = longer.answers(
+        Matrix(("ae", "vae"), (3,), (0,)), protocol["data_set"], protocol, 0, tmp_path / "longer"
+    )
+    assert ("likelihood", 3) in found.answers
+
+
+def test_the_version_to_quote_must_be_of_its_preset_and_committed(smoke_tree, tmp_path):
+    with pytest.raises(UserError, match=r"is of params/smoke\.yaml"):
+        full.take(Results(smoke_tree / "results"), "abc1234")
+    with pytest.raises(UserError, match="are not committed"):
+        full.commit_of(smoke_tree / "results")

@@ -45,8 +45,6 @@ def answers(
         None where there is nothing longer to set beside the page: another data set, other pixels,
         as many epochs, or no common model.
     """
-    if not (folder / "about.json").exists():
-        return None
     about = read_json(folder / "about.json")
     comparison, differences, seconds = (read_table(folder / f"{name}.csv") for name in TABLES)
     alike = (data_set, protocol["binarize"]) == (about["data_set"], about["binarize"])

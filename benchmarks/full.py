@@ -7,7 +7,6 @@ report of a shorter training on MNIST (src/vaepipe/report/longer/).
 
 import argparse
 import shutil
-import subprocess
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from benchmarks import page, setting
 from benchmarks.tables import table
 from vaepipe.core.errors import UserError, exit_on_user_error
 from vaepipe.core.files import read_json, read_table, write_json, write_text
+from vaepipe.core.provenance import git
 from vaepipe.evaluation.metrics import METRICS, is_given_label
 from vaepipe.evaluation.verdicts import with_verdicts
 from vaepipe.models import weights
@@ -175,21 +175,16 @@ def paired(verdicts: pd.DataFrame, conditional: Collection[str]) -> str:
     return table(("latents", "metric", "difference", "mean ± 95 %", "p", "better"), rows)
 
 
-def commit_of(folder: Path) -> str:
+def commit_with(folder: Path) -> str:
     """The last commit of the folder's repository, in seven characters.
 
     Raises:
         UserError: it does not hold the folder's tables as they are.
     """
-
-    def git(*words: str) -> str:
-        return subprocess.run(
-            ["git", *words], cwd=folder, capture_output=True, text=True, check=True
-        ).stdout.strip()
-
-    if not git("ls-files", "comparison.csv") or git("status", "--porcelain", "--", "."):
+    tracked = git(folder, "ls-files", "comparison.csv")
+    if not tracked or git(folder, "status", "--porcelain", "--", "."):
         raise UserError(f"the results in {folder} are not committed: commit them first")
-    return git("rev-parse", "--short=7", "HEAD")
+    return git(folder, "rev-parse", "--short=7", "HEAD")
 
 
 def main() -> None:
@@ -200,7 +195,7 @@ def main() -> None:
     )
     parser.add_argument("results", type=Path, help=f"folder of the results of {PRESET}")
     folder = parser.parse_args().results
-    take(Results(folder), commit_of(folder))
+    take(Results(folder), commit_with(folder))
 
 
 if __name__ == "__main__":

@@ -311,4 +311,4 @@ def test_the_version_to_quote_must_be_of_its_preset_and_committed(smoke_tree, tm
     with pytest.raises(UserError, match=r"is of params/smoke\.yaml"):
         full.take(Results(smoke_tree / "results"), "abc1234")
     with pytest.raises(UserError, match="are not committed"):
-        full.commit_of(smoke_tree / "results")
+        full.commit_with(smoke_tree / "results")

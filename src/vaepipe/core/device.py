@@ -29,7 +29,7 @@ def prepare(name: str, threads: int) -> torch.device:
     # That setting also fills new tensors, against reads of memory that was never written. Nothing
     # here does that, and filling takes a tenth of a training step.
     torch.utils.deterministic.fill_uninitialized_memory = False
-    # By default a GPU convolves float32 with a mantissa of 10 bits, to which nothing was set.
+    # By default a GPU rounds the inputs of float32 convolutions to a mantissa of 10 bits (TF32).
     torch.backends.cudnn.allow_tf32 = False
     torch.set_num_threads(threads)
     _keep_freed_memory()

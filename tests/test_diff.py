@@ -151,6 +151,26 @@ def test_the_report_compares_with_the_version_before(two_versions, version):
     assert name is None or name not in git(version, "rev-parse", "--short", "v1")
 
 
+def test_results_taken_out_of_the_repository_are_no_earlier_version(tmp_path):
+    table = tmp_path / "results" / "comparison.csv"
+    table.parent.mkdir()
+    git(tmp_path, "init", "-q")
+
+    def commit(text: str | None) -> None:
+        table.write_text(text) if text else table.unlink()
+        git(tmp_path, "add", "-A")
+        git(tmp_path, "commit", "-qm", text or "no results")
+
+    commit("a trial")
+    commit(None)
+    table.write_text("results")
+    assert revisions.earlier(tmp_path) is None
+    commit("results")
+    assert revisions.earlier(tmp_path) is None
+    table.write_text("newer results")
+    assert revisions.earlier(tmp_path) == git(tmp_path, "rev-parse", "--short", "HEAD")
+
+
 def test_what_is_no_version_is_named(two_versions, tmp_path):
     for words, said in (
         (["nix"], "nix is neither a git revision nor a DVC experiment"),

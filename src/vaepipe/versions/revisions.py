@@ -100,11 +100,16 @@ def read_version(root: Path, rev: str | None) -> Version:
 
 
 def earlier(root: Path) -> str | None:
-    """The newest commit up to HEAD whose comparison is not the working tree's, if there is one."""
+    """The newest commit up to HEAD whose comparison is not the working tree's, if there is one.
+
+    Results that were since taken out of the repository are no earlier version.
+    """
     now = (root / PLACES.comparison_table).read_text(encoding="utf-8").strip()
     try:
         table = PLACES.comparison_table.as_posix()
-        for sha in git(root, "log", "--format=%h", "--diff-filter=AM", "--", table).split():
+        for sha in git(root, "log", "--format=%h", "--diff-filter=AMD", "--", table).split():
+            if not git(root, "ls-tree", "--name-only", sha, "--", table):
+                return None
             if git(root, "show", f"{sha}:./{table}") != now:
                 return sha
     except UserError:

@@ -102,7 +102,7 @@ def test_a_longer_run_answers_beside_a_shorter_one_for_the_models_of_the_page(lo
     page = (("ae", "vae"), (3, 20), (0,)), "mnist", {"binarize": "dynamic"}, 4
     found = longer.answers(Matrix(*page[0]), *page[1:], folder=longer_run)
     assert "30 epochs" in found.budget.en
-    assert "K = 1000" in found.explained.en
+    assert "K = 1,000" in found.explained.en
     assert (
         found.answers["reconstructs", 3]
         .text.plain()

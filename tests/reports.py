@@ -17,6 +17,7 @@ from vaepipe.evaluation.statistics import Moments
 from vaepipe.figures.draw import draw_all
 from vaepipe.figures.inputs import read
 from vaepipe.models import Architecture, build, weights
+from vaepipe.models.names import split
 from vaepipe.params import Figures, Matrix
 from vaepipe.report.page import render
 from vaepipe.results import Results, Run, runs_of
@@ -49,9 +50,10 @@ PROVENANCE = {
 
 def made_metrics(run: Run, rng: np.random.Generator) -> dict[str, float]:
     """Random metrics of a run: of those that its model has."""
-    missing = () if run.model == "cvae" else ("conditional_accuracy",)
-    missing += OF_POSTERIOR if run.model == "ae" else ()
-    if run.model == "gan":
+    kind = split(run.model)[0]
+    missing = () if kind == "cvae" else ("conditional_accuracy",)
+    missing += OF_POSTERIOR if kind == "ae" else ()
+    if kind == "gan":
         missing = METRICS.keys() - {"frechet_distance"}
     return {
         name: 50 + 10 * k + rng.normal() for k, name in enumerate(METRICS) if name not in missing
@@ -70,7 +72,8 @@ def made_runs(
     results = Results(folder)
     rng = np.random.default_rng(0)
     for run in runs_of(matrix):
-        architecture = Architecture(run.model, run.latent_dim, hidden, activation)
+        kind = split(run.model)[0]
+        architecture = Architecture(kind, run.latent_dim, hidden, activation)
         model = build(architecture, generator(run.seed, "initialisation"))
         train = {"hidden": hidden, "activation": activation, "binarize": binarize, "epochs": 2}
         metadata = {"run": vars(run), "train": train, "data": read_manifest(data)}
@@ -82,8 +85,10 @@ def made_runs(
             "failed": None,
         }
         write_json(results.metrics(run), vars(run) | measured)
-        terms = ("generator", "discriminator") if run.model == "gan" else ("loss",)
+        terms = ("generator", "discriminator") if kind == "gan" else ("loss",)
         names = [f"{part}_{term}" for part in ("train", "validation") for term in terms]
+        if model.variational:
+            names += [f"validation_kl_{latent}" for latent in range(1, run.latent_dim + 1)]
         losses = [{"epoch": e} | dict.fromkeys(names, 200 - e) for e in (1, 2)]
         write_text(results.history(run), pd.DataFrame(losses).to_csv(index=False))
         cost = {"seconds": 1.5, "cpu_seconds": 1.25, "peak_memory_mib": 100.0, "cores": 2}

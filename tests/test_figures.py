@@ -1,10 +1,12 @@
 """Figures: drawn for what there is, the same every time, each with a caption."""
 
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
 import torch
+from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
 
 from conftest import ROOT
@@ -15,7 +17,7 @@ from vaepipe.evaluation.metrics import METRICS
 from vaepipe.figures import COLOURS, DIGIT_COLOURS, NAMES, charts, draw, images
 from vaepipe.figures.codes import codes_3d, shown_dim
 from vaepipe.figures.inputs import read
-from vaepipe.figures.style import mosaic
+from vaepipe.figures.style import WIDTH, mosaic
 from vaepipe.models.objectives import gaussian_kl
 from vaepipe.params import Figures, Matrix
 from vaepipe.results import Run
@@ -202,3 +204,24 @@ def test_colours_can_be_told_apart_by_colour_blind_readers(kind):
     assert closest(DIGIT_COLOURS, COLOUR_BLIND[kind]) > 6
     rainbow = [draw.latents._rainbow(10)(k) for k in range(10)]
     assert closest(DIGIT_COLOURS, COLOUR_BLIND[kind]) > closest(rainbow, COLOUR_BLIND[kind])
+
+
+@pytest.fixture(scope="module")
+def of_many(tmp_path_factory, mnist_folder):
+    models = ("ae", "vae", "cvae", "vae-beta0", "vae-beta0.25", "vae-beta4", "vae-lr0.001")
+    matrix = Matrix(models, (3, 5), (0,))
+    results = made_results(tmp_path_factory.mktemp("many"), matrix, mnist_folder)
+    return read(matrix, FIGURES, mnist_folder, results)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", NAMES)
+def test_with_many_models_no_title_covers_another_and_the_width_stays_a_pages(of_many, name):
+    plt.close("all")
+    figure = draw.FIGURES[name](of_many)
+    figure.draw_without_rendering()
+    assert figure.get_tightbbox().width < WIDTH + 1.5
+    titles = [t for axis in figure.axes for t in (axis.title, axis._left_title) if t.get_text()]
+    boxes = [title.get_window_extent() for title in titles]
+    for one, other in combinations(boxes, 2):
+        assert not one.overlaps(other)

@@ -73,7 +73,7 @@ METRICS = {
     ),
     "prior_mmd": Metric("Distance of the codes to N(0, I), MMD", "squared MMD", "lower", 4),
     "frechet_distance": Metric(
-        "Fréchet distance of samples to training images",
+        "Fréchet distance to training images",
         "squared, own classifier's features",
         "lower",
         **SAMPLES,

@@ -11,7 +11,7 @@ from vaepipe.evaluation.latents import ACTIVE
 from vaepipe.evaluation.metrics import HEADLINE, METRICS, direction, is_given_label
 from vaepipe.figures import colour
 from vaepipe.figures.inputs import Inputs
-from vaepipe.figures.style import MARKERS, empty, label, panels
+from vaepipe.figures.style import MARKERS, columns_for, empty, label, panels, wrapped_panels
 from vaepipe.models.names import split, title
 from vaepipe.models.objectives import gaussian_kl
 from vaepipe.results import Run, runs_of
@@ -179,13 +179,19 @@ def active_latents(inputs: Inputs) -> Figure:
     if not models:
         return empty("No variational model is among the runs.")
     dims = sorted(inputs.matrix.latent_dims)
-    figure, axes = panels(len(dims), len(models), 1.75, sharey="row")
+    figure, axes = wrapped_panels(len(dims), len(models), 1.75, sharey=True)
     for line, dim in zip(axes, dims, strict=True):
         for axis, model in zip(line, models, strict=True):
             runs = [r for r in runs_of(inputs.matrix) if (r.model, r.latent_dim) == (model, dim)]
             _latent_bars(axis, inputs, runs)
-        line[0].set_ylabel("KL to N(0, 1), nats")
+        _kl_labels(line)
     return figure
+
+
+def _kl_labels(line: list[Axes]) -> None:
+    """Label the vertical axis that panels share, wherever a line of them begins."""
+    for axis in line[:: columns_for(len(line))]:
+        axis.set_ylabel("KL to N(0, 1), nats")
 
 
 def _latent_bars(axis: Axes, inputs: Inputs, runs: list[Run]) -> None:
@@ -200,7 +206,8 @@ def _latent_bars(axis: Axes, inputs: Inputs, runs: list[Run]) -> None:
             axis.bar(place, kl[order], color=[shade if a else "#c9cdd3" for a in active[order]])
         axis.plot(place, kl[order], "o", ms=2.4, mew=0, color="#22252a", alpha=0.7)
     spread = f"{min(counts)}" if len(set(counts)) == 1 else f"{min(counts)} to {max(counts)}"
-    axis.set_title(f"{label(runs[0])}: {spread} active", loc="left")
+    axis.set_title(label(runs[0]))
+    axis.text(0.98, 0.95, f"{spread} active", transform=axis.transAxes, ha="right", va="top")
     axis.set_xlabel("latent, by its KL")
     axis.xaxis.get_major_locator().set_params(integer=True)
     axis.grid(axis="x", visible=False)
@@ -212,7 +219,7 @@ def latent_kl(inputs: Inputs) -> Figure:
     if not models:
         return empty("No run has a KL of each latent: that needs a VAE whose prior is N(0, I).")
     dims = sorted(inputs.matrix.latent_dims)
-    figure, axes = panels(len(dims), len(models), 1.75, sharey="row")
+    figure, axes = wrapped_panels(len(dims), len(models), 1.75, sharey=True)
     for line, dim in zip(axes, dims, strict=True):
         for axis, model in zip(line, models, strict=True):
             run = Run(model, dim, inputs.matrix.seeds[0])
@@ -226,7 +233,7 @@ def latent_kl(inputs: Inputs) -> Figure:
             axis.set(title=label(run), xlabel="epoch")
             axis.xaxis.get_major_locator().set_params(integer=True)
         line[0].set_ylim(bottom=0)  # once all lines of the row are drawn, which share the axis
-        line[0].set_ylabel("KL to N(0, 1), nats")
+        _kl_labels(line)
     return figure
 
 
@@ -261,7 +268,7 @@ def curves(inputs: Inputs) -> Figure:
         Line2D([], [], color="#777c85", ls=line, label=part)
         for part, line in (("training", "--"), ("validation", "-"))
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(5, len(handles)))
     return figure
 
 

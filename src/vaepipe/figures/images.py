@@ -1,5 +1,7 @@
 """Figures of images: reconstructions, samples, interpolations, manifold, grid of classes."""
 
+from itertools import chain
+
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -10,12 +12,13 @@ from vaepipe.figures.decoded import from_prior, pairs, reconstructed
 from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.style import (
     WIDTH,
+    columns_for,
     empty,
     image_rows,
     label,
     no_codes,
-    panels,
     show,
+    wrapped_panels,
 )
 from vaepipe.results import Run
 
@@ -49,9 +52,10 @@ def samples(inputs: Inputs) -> Figure:
     """
     models, dims = inputs.matrix.models, sorted(inputs.matrix.latent_dims)
     columns = inputs.settings.images
-    height = WIDTH / max(2, len(models)) * SAMPLE_ROWS / columns * tall(inputs) + 0.28
-    figure, axes = panels(len(dims), len(models), height)
-    for axis, run in zip(axes.flat, inputs.first_runs, strict=True):
+    side_by_side = max(2, columns_for(len(models)))
+    height = WIDTH / side_by_side * SAMPLE_ROWS / columns * tall(inputs) + 0.28
+    figure, axes = wrapped_panels(len(dims), len(models), height)
+    for axis, run in zip(chain.from_iterable(axes), inputs.first_runs, strict=True):
         show(axis, from_prior(inputs, run, SAMPLE_ROWS, columns), columns, data=inputs.data)
         axis.set_title(label(run))
     return figure
@@ -129,7 +133,8 @@ def manifold(inputs: Inputs) -> Figure:
     """Decoded images over a plane through the latent space."""
     if not (runs := shown_runs(inputs)):
         return no_codes()
-    figure, axes = panels(1, len(runs), WIDTH / max(2, len(runs)) * tall(inputs) + 0.28)
+    height = WIDTH / max(2, columns_for(len(runs))) * tall(inputs) + 0.28
+    figure, axes = wrapped_panels(1, len(runs), height)
     for axis, run in zip(axes[0], runs, strict=True):
         show(axis, _plane(inputs, run), SIDE, gap=0, data=inputs.data)
         asked = ""
@@ -156,12 +161,9 @@ def digit_grid(inputs: Inputs) -> Figure:
         return empty("No conditional model is among the runs.")
     styles, names = inputs.settings.images, inputs.data.classes[:GRID_ROWS]
     classes = len(names)
-    columns = min(3, len(runs))
-    height = WIDTH / max(2, columns) * classes / styles * tall(inputs) + 0.28
-    figure, axes = panels(-(-len(runs) // columns), columns, height)
-    for axis in axes.flat[len(runs) :]:
-        axis.set_axis_off()
-    for axis, run in zip(axes.flat, runs, strict=False):
+    height = WIDTH / max(2, columns_for(len(runs))) * classes / styles * tall(inputs) + 0.28
+    figure, axes = wrapped_panels(1, len(runs), height)
+    for axis, run in zip(axes[0], runs, strict=True):
         show(axis, _classes_by_style(inputs, run, classes, styles), styles, data=inputs.data)
         axis.set_title(label(run))
         if max(map(len, names)) > 1:

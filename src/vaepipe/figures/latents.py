@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from vaepipe.figures import class_colours
 from vaepipe.figures.codes import axis_name, codes_3d, shown_runs
 from vaepipe.figures.inputs import Inputs
-from vaepipe.figures.style import WIDTH, label, no_codes
+from vaepipe.figures.style import WIDTH, columns_for, label, no_codes
 
 MOST_NAMES = 30  # classes named in a legend
 SHORT = 3  # letters of a class's name that are drawn at a code
@@ -33,12 +33,18 @@ def _panels(inputs: Inputs, n: int, draw: Draw, palette: Callable[[int], Colorma
     colours = palette(len(names))
     if not (runs := shown_runs(inputs)):
         return no_codes()
-    side = min(4.6, WIDTH / len(runs))
-    figure = plt.figure(figsize=(WIDTH, side + 0.45))
-    margin = (1 - len(runs) * side / WIDTH) / 2
+    columns = columns_for(len(runs))
+    lines = -(-len(runs) // columns)
+    side, below = min(4.6, WIDTH / columns), 0.45  # inches; the legend lies below
+    height = lines * side + below
+    figure = plt.figure(figsize=(WIDTH, height))
+    margin = (WIDTH - columns * side) / 2
     for place, run in enumerate(runs):
-        left, width = margin + place * side / WIDTH, side / WIDTH
-        axis = figure.add_axes((left, 0.09, width * 0.94, side / (side + 0.45)), projection="3d")
+        line, column = divmod(place, columns)
+        left = margin + column * side
+        bottom = 0.09 * (side + below) + (lines - 1 - line) * side
+        box = (left / WIDTH, bottom / height, 0.94 * side / WIDTH, side / height)
+        axis = figure.add_axes(box, projection="3d")
         codes, labels = (t.numpy() for t in codes_3d(inputs, run, n))
         draw(axis, codes, labels, colours, names)
         # Without the outliers, which would squeeze all other codes.

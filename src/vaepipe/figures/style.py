@@ -17,6 +17,7 @@ from vaepipe.results import Run
 WIDTH = 7.2  # inches: the text width of a printed page, so that fonts keep their size
 GUTTER = 0.2  # inches between panels, so that grids of images are seen as two
 MARKERS = "osD^vP*X"
+SIDE_BY_SIDE = 4  # panels, at most: more titles would not fit
 
 plt.rcParams.update(
     {
@@ -127,3 +128,35 @@ def panels(rows: int, columns: int, height: float, **options: object) -> tuple[F
     figure, axes = plt.subplots(rows, columns, figsize=size, **options)
     figure.get_layout_engine().set(w_pad=GUTTER / 2, h_pad=0.05)
     return figure, axes
+
+
+def columns_for(panels: int) -> int:
+    """How many of some panels stand side by side: all up to four, of more three in a line."""
+    return panels if panels <= SIDE_BY_SIDE else SIDE_BY_SIDE - 1
+
+
+def wrapped_panels(
+    rows: int, each: int, height: float, *, sharey: bool = False
+) -> tuple[Figure, list[list[Axes]]]:
+    """Like `panels`, but a row of more than `SIDE_BY_SIDE` goes on in further lines.
+
+    Args:
+        each: panels of a row.
+        height: of a line, inches.
+        sharey: all panels of a row have the same vertical axis.
+
+    Returns:
+        The figure, and for each row its axes.
+    """
+    columns = columns_for(each)
+    lines = -(-each // columns)
+    figure, axes = panels(rows * lines, columns, height)
+    groups = []
+    for row in axes.reshape(rows, lines * columns):
+        for axis in row[each:]:
+            axis.set_axis_off()
+        for place, axis in enumerate(row[1:each] if sharey else (), 1):
+            axis.sharey(row[0])
+            axis.tick_params(labelleft=place % columns == 0)
+        groups.append([*row[:each]])
+    return figure, groups

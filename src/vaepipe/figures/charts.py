@@ -184,6 +184,7 @@ def active_latents(inputs: Inputs) -> Figure:
         for axis, model in zip(line, models, strict=True):
             runs = [r for r in runs_of(inputs.matrix) if (r.model, r.latent_dim) == (model, dim)]
             _latent_bars(axis, inputs, runs)
+        line[0].set_ylim(top=1.25 * line[0].get_ylim()[1])  # room for the counts
         _kl_labels(line)
     return figure
 

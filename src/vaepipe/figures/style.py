@@ -34,6 +34,7 @@ plt.rcParams.update(
         "axes.linewidth": 0.7,
         "axes.grid": True,
         "axes.axisbelow": True,
+        "axes.formatter.useoffset": False,  # a number is read as it stands
         "grid.color": "#e3e5e8",
         "grid.linewidth": 0.6,
         "xtick.color": "#555b64",

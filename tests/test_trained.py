@@ -168,7 +168,7 @@ def test_the_commands(results, photo, tmp_path, monkeypatch, capsys):
     run(monkeypatch, "interpolate", photo, photo, *of, "vae", "--invert", "--out", "i.png")
     run(monkeypatch, "score", photo, "--invert", *of, "vae", "--out", "n.csv", "--samples", "5")
     assert float((tmp_path / "n.csv").read_text().split(",")[-1]) > 0
-    assert Image.open("i.png").width > 10 * 28
+    assert Image.open("i.png").size == (4 * (10 * 29 - 1), 4 * 28)  # readable on a screen
     with pytest.raises(SystemExit, match=r"vaepipe: s\.jpg: allowed is a name that ends in \.png"):
         run(monkeypatch, "sample", *of, "vae", "--out", "s.jpg")
 

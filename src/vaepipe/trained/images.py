@@ -16,7 +16,9 @@ from vaepipe.data.pictures import is_grey, luminance, open_image, resized
 
 SHARE = 20 / 28  # of an image's side that MNIST's digits fill
 LIGHT = 127  # mean of an image's border above which it is taken for light paper
-ENLARGED = 400  # a grid is enlarged by whole numbers to about so many pixels
+# Images in a grid are enlarged by a whole number, to at most so many pixels each, and the grid to at
+# most so many, so that a screen shows them well.
+ENLARGED, LARGEST = 120, 2400
 
 Source = str | Path | np.ndarray | Image.Image
 
@@ -133,7 +135,7 @@ def write_grid(path: Path, images: np.ndarray, columns: int, data: About) -> Non
         canvas[top : top + height, left : left + width] = image
     values = np.round(255 * (1 - canvas if data.ink else canvas)).astype(np.uint8)
     drawn = Image.fromarray(values)
-    times = max(1, ENLARGED // max(drawn.size))
+    times = max(1, min(ENLARGED // max(height, width), LARGEST // max(drawn.size)))
     drawn = drawn.resize((drawn.width * times, drawn.height * times), Image.Resampling.NEAREST)
     with replacing(path) as aside:
         drawn.save(aside, format="PNG")

@@ -16,8 +16,8 @@ from vaepipe.data.pictures import is_grey, luminance, open_image, resized
 
 SHARE = 20 / 28  # of an image's side that MNIST's digits fill
 LIGHT = 127  # mean of an image's border above which it is taken for light paper
-# Images in a grid are enlarged by a whole number, to at most so many pixels each, and the grid to at
-# most so many, so that a screen shows them well.
+# Images in a grid are enlarged by a whole number, to at most so many pixels each, and the grid to
+# at most so many, so that a screen shows them well.
 ENLARGED, LARGEST = 120, 2400
 
 Source = str | Path | np.ndarray | Image.Image

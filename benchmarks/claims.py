@@ -8,7 +8,7 @@ texts of the report's chapter.
 import argparse
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,16 +66,27 @@ def page(found: Mapping[str, Any] | None, language: str) -> str:
     lines.append(told(say("claims.lede")))
     if found:
         lines.append(told(settings(found, Text(f"`{PRESET}`", f"`{PRESET}`"))))
+        lines.append(summary(claims, told))
         lines.append(told(say("claims.family", n=tested(claims), all=len(claims))))
     else:
         lines.append(told(say("claims.to_test")))
+        lines.append(summary(claims, told))
     lines.append(told(say("claims.rules")))
     for number, claim in enumerate(claims, 1):
         lines += [f"## {number}. {told(claim.stated)}", *_claim(claim, told)]
     return "\n\n".join(lines) + "\n"
 
 
-def _claim(claim: Claim, told: Any) -> list[str]:
+def summary(claims: Sequence[Claim], told: Callable[[Text], str]) -> str:
+    """A table of all claims and their verdicts."""
+    rows = [
+        [f"{number}. {told(claim.stated)}", f"**{told(claim.label)}**"]
+        for number, claim in enumerate(claims, 1)
+    ]
+    return table([told(say("claims.claim")), told(say("claims.verdict"))], rows)
+
+
+def _claim(claim: Claim, told: Callable[[Text], str]) -> list[str]:
     verdict = f"**{told(claim.label)}**" + (f" ({told(claim.p)})" if claim.p else "")
     measured = claim.verdict != "not_measured"
     lines = [f"{verdict}{told(Text(': ', '：'))}{told(claim.said)}" if measured else verdict]

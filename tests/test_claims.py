@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -579,13 +580,24 @@ def test_the_docs_are_those_that_the_command_writes():
         assert path.read_text(encoding="utf-8") == claims_pages.page(found, language)
 
 
+def test_the_readme_counts_the_verdicts_of_the_docs():
+    found = read_json(claims_pages.SOURCE)["claims"].values()
+    of = Counter(claim["verdict"] for claim in found)
+    counts = [["none", "one", "two", "three", "four", "five"][n] for n in (
+        of["supported"], of["not_supported"], of["undecided"])]  # fmt: skip
+    text = " ".join((ROOT / "README.md").read_text().split())
+    said = "{} are supported, {} are not, {} stay undecided with four seeds".format(*counts)
+    assert len(found) == 9
+    assert said in text
+
+
 def test_both_pages_of_the_docs_have_the_same_numbers():
     found = verdicts(made_table(MATRIX), MATRIX, SETTINGS)
     english, chinese = (claims_pages.page(found, language) for language in ("en", "zh"))
     of = [sorted(re.findall(r"\d+\.\d{3,}", page)) for page in (english, chinese)]
     assert of[0] == of[1]
     assert len(of[0]) > 50
-    assert english.count("**Supported**") == len(NAMES)
+    assert english.count("**Supported**") == 2 * len(NAMES)  # in the table, and beside each claim
     assert "params/claims.yaml" in english
     assert not re.search("<(?! |details|/details|summary|/summary|sub|/sub)", english + chinese)
 

@@ -1,6 +1,7 @@
 """Figures: drawn for what there is, the same every time, each with a caption."""
 
 import math
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -225,3 +226,25 @@ def test_with_many_models_no_title_covers_another_and_the_width_stays_a_pages(of
     boxes = [title.get_window_extent() for title in titles]
     for one, other in combinations(boxes, 2):
         assert not one.overlaps(other)
+
+
+def test_the_legend_of_long_names_lies_below_the_plots(inputs):
+    names = (
+        "T-shirt",
+        "trouser",
+        "pullover",
+        "dress",
+        "coat",
+        "sandal",
+        "shirt",
+        "bag",
+        "boot",
+        "hat",
+    )
+    of_clothes = replace(inputs, data=replace(inputs.data, classes=names))
+    figure = draw.FIGURES["latents_points"](of_clothes)
+    figure.draw_without_rendering()
+    [legend] = figure.legends
+    for axis in figure.axes:
+        for coordinate in (axis.xaxis, axis.yaxis, axis.zaxis):
+            assert not legend.get_window_extent().overlaps(coordinate.label.get_window_extent())

@@ -785,3 +785,8 @@ def test_the_page_says_where_the_classifier_is_weak(accuracy, weak):
     if weak:
         assert "54.0 %" in said.en
         assert "50.0 %" in said.zh
+
+
+def test_a_number_that_rounds_to_zero_has_no_minus():
+    assert numbers.number(-0.00001, 4) == "0.0000"
+    assert numbers.number(-0.3, 1) == "−0.3"

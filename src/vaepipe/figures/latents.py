@@ -1,5 +1,6 @@
 """The codes of test images in three dimensions, as names of classes and as points."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -35,14 +36,17 @@ def _panels(inputs: Inputs, n: int, draw: Draw, palette: Callable[[int], Colorma
         return no_codes()
     columns = columns_for(len(runs))
     lines = -(-len(runs) // columns)
-    side, below = min(4.6, WIDTH / columns), 0.45  # inches; the legend lies below
+    ncols = 10 if max(map(len, names)) < 3 else 5
+    side = min(4.6, WIDTH / columns)  # inches, as all below
+    more = 0.22 * (math.ceil(len(names) / ncols) - 1 if len(names) <= MOST_NAMES else 0)
+    below = 0.45 + more  # for the legend
     height = lines * side + below
     figure = plt.figure(figsize=(WIDTH, height))
     margin = (WIDTH - columns * side) / 2
     for place, run in enumerate(runs):
         line, column = divmod(place, columns)
         left = margin + column * side
-        bottom = 0.09 * (side + below) + (lines - 1 - line) * side
+        bottom = 0.09 * (side + 0.45) + more + (lines - 1 - line) * side
         box = (left / WIDTH, bottom / height, 0.94 * side / WIDTH, side / height)
         axis = figure.add_axes(box, projection="3d")
         codes, labels = (t.numpy() for t in codes_3d(inputs, run, n))
@@ -64,7 +68,6 @@ def _panels(inputs: Inputs, n: int, draw: Draw, palette: Callable[[int], Colorma
             Line2D([], [], marker="o", ls="", color=colours(k), label=name)
             for k, name in enumerate(names)
         ]
-        ncols = 10 if max(map(len, names)) < 3 else 5
         style = {"handletextpad": 0.1, "columnspacing": 1.2}
         figure.legend(handles=dots, ncols=ncols, loc="lower center", **style)
     return figure

@@ -19,7 +19,7 @@ from vaepipe.report.words import Text, joined, names, say, translated
 
 def number(value: float, digits: int = 2) -> str:
     """A number for readers: so many digits behind the point, a true minus."""
-    return f"{value:,.{digits}f}".replace("-", "−")
+    return f"{value:z,.{digits}f}".replace("-", "−")  # z: no minus before a zero
 
 
 def with_interval(cell: Any, digits: int = 2) -> str:

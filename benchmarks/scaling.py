@@ -1,9 +1,9 @@
 """What many runs cost to plan, schedule, track and report: python -m benchmarks.scaling
 
-Copies the tree, sets tiny nets and one epoch, and runs Snakemake on it stage by stage; every number
-is the wall time of one call of Snakemake, its start included. With `--cluster` the runs go to a
-Slurm of two nodes on the loopback address, which needs root (see tests/cluster.py). Results are
-printed as a line of JSON for each size.
+Copies the tree, sets tiny nets, one epoch and few made-up images of 8 x 8 pixels, and runs
+Snakemake on it stage by stage; every number is the wall time of one call of Snakemake, its start
+included. With `--cluster` the runs go to a Slurm of two nodes on the loopback address, which needs
+root (see tests/cluster.py). Results are printed as a line of JSON for each size.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import yaml
 
 from benchmarks.timing import machine
@@ -24,7 +25,14 @@ from vaepipe.core.files import read_yaml
 ROOT = Path(__file__).parents[1]
 SEEDS = 10  # of a cell, at most; one job trains them all
 TINY = {
-    "train": {"hidden": [8], "epochs": 1, "batch_size": 5000, "seeds_at_once": "all"},
+    "data": {"name": "npz"},
+    "train": {
+        "hidden": [8],
+        "epochs": 1,
+        "batch_size": 100,
+        "validation": 100,
+        "seeds_at_once": "all",
+    },
     "classify": {"epochs": 1},
     "evaluate": {
         "importance_samples": 1,
@@ -57,13 +65,27 @@ def matrix(runs: int) -> dict[str, list]:
     }
 
 
+def made_images(path: Path) -> Path:
+    """An .npz file of squares in four places, with noise: 600 training and 200 test images."""
+    rng, arrays = np.random.default_rng(0), {}
+    for part, n in (("train", 600), ("test", 200)):
+        labels = np.arange(n) % 4
+        images = rng.integers(0, 100, (n, 8, 8), np.uint8)
+        for image, label in zip(images, labels, strict=True):
+            top, left = 4 * (label // 2), 4 * (label % 2)
+            image[top : top + 4, left : left + 4] += 150
+        arrays |= {f"{part}_images": images, f"{part}_labels": labels.astype(np.uint8)}
+    np.savez_compressed(path, **arrays)
+    return path
+
+
 def copied(folder: Path, runs: int) -> Path:
     """The tree's files as git knows them, with the params of so many tiny runs."""
     subprocess.run(["git", "clone", "-q", "--shared", str(ROOT), str(folder)], check=True)
     params = read_yaml(folder / "params.yaml")
     for section, values in (TINY | {"matrix": matrix(runs)}).items():
         params[section] |= values
-    params["data"]["source"] = str(ROOT / "data" / params["data"]["name"])
+    params["data"]["source"] = str(made_images(folder.with_name("images.npz")))
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     return folder
 

@@ -312,3 +312,23 @@ def test_the_version_to_quote_must_be_of_its_preset_and_committed(smoke_tree, tm
         full.take(Results(smoke_tree / "results"), "abc1234")
     with pytest.raises(UserError, match="are not committed"):
         full.commit_with(smoke_tree / "results")
+
+
+@pytest.mark.slow
+def test_a_point_of_the_frontier_is_trained_once_and_measured_with_what_that_took(tmp_path, capfd):
+    train = {"hidden": [8], "network": "mlp", "epochs": 1, "validation": 50_000, "batch_size": 500}
+    point = {"family": "MLP", "latent_dim": 2, "train": train}
+    path = tmp_path / "weights" / "tiny-s0.safetensors"
+    frontier.train_point("tiny", point, 0, path)
+    assert "tiny seed 0: 1 of 1 epochs" in capfd.readouterr().out
+    row = frontier.measure("tiny", point, 0, path, 2, "cpu")
+    assert row["nll"] < row["neg_elbo"] < 784
+    assert row["epochs"] == 1
+    assert row["seconds"] > 0
+    written = path.read_bytes()
+    frontier.train_point("tiny", point, 0, path)
+    assert path.read_bytes() == written
+    assert not capfd.readouterr().out
+    other = point | {"train": train | {"epochs": 2}}
+    with pytest.raises(UserError, match="other settings"):
+        frontier.measure("tiny", other, 0, path, 2, "cpu")

@@ -574,6 +574,15 @@ def test_the_page_is_valid_light_and_needs_nothing_else(page):
     assert "@import" not in style
 
 
+def test_the_claims_begin_with_all_verdicts_each_linked_to_its_claim(page):
+    [listed] = [e for e in parsed(page).iter("ol") if e.get("class") == "verdicts"]
+    found = [(line.find("a").get("href"), line.find("b").get("class")) for line in listed]
+    chapter = [e for e in parsed(page).iter("article") if e.get("class") == "claim"]
+    below = [(f"#{e.get('id')}", e.find("p").find("b").get("class")) for e in chapter]
+    assert found == below
+    assert len(found) == 9
+
+
 def test_the_page_can_be_read_aloud(page):
     tree = parsed(page)
     assert tree.get("lang") == "en"

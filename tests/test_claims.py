@@ -649,6 +649,18 @@ def test_a_race_takes_the_steps_of_the_train_stage(model):
         assert torch.equal(value, theirs.state_dict()[name]), name
 
 
+FEW = replace(
+    SETTINGS,
+    images=100,
+    samples=100,
+    posterior_draws=2,
+    inversion_images=3,
+    inversion_restarts=2,
+    inversion_steps=2,
+    races=1,
+)
+
+
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory, mnist_folder) -> Results:
     """Results of the claims stage over models that are not trained."""
@@ -668,18 +680,16 @@ def tiny(tmp_path_factory, mnist_folder) -> Results:
         protocol = {"binarize": "dynamic", "evaluation_seed": 0, "training_images": 100}
         write_json(results.metrics(run), {"metrics": metrics, "protocol": protocol})
     made_classifier(results.classifier)
-    asked = replace(
-        SETTINGS,
-        images=100,
-        samples=100,
-        posterior_draws=2,
-        inversion_images=3,
-        inversion_restarts=2,
-        inversion_steps=2,
-        races=1,
-    )
-    claims_of_stage(TINY, asked, mnist_folder, results)
+    claims_of_stage(TINY, FEW, mnist_folder, results)
     return results
+
+
+@pytest.mark.slow
+def test_two_processes_measure_what_one_does(tiny, mnist_folder):
+    kept = {path: path.read_bytes() for path in (tiny.claims_table, tiny.claim("compares"))}
+    claims_of_stage(TINY, replace(FEW, processes=2), mnist_folder, tiny)
+    for path, content in kept.items():
+        assert path.read_bytes() == content
 
 
 @pytest.mark.slow

@@ -192,7 +192,7 @@ class Claims:
     inversion_steps: int = _setting("steps of each search", low=1, high=100_000)
     races: int = _setting("seeds that are trained again in turns, for speed", low=1, high=1000)
     seed: int = _setting("of the random numbers", low=0, high=2**31)
-    threads: int = _threads()
+    processes: int = _setting("that measure side by side", low=1, high=1024)
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ rule claims:
         "results/logs/claims.log",
     conda:
         "../envs/vaepipe.yaml"
-    threads: settings.claims.threads
+    threads: settings.claims.processes
     params:
         code=code("claims"),
         matrix=flags("matrix"),

@@ -1,6 +1,6 @@
 """What the measurements of the claims need, read once; and the table that they fill."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -30,23 +30,42 @@ SHOWN = 10  # images in a row of a picture
 
 @dataclass
 class Table:
-    """Rows of measurements, and rows of images to show."""
+    """Rows of measurements, rows of seconds, which no rerun gives again, and images to show."""
 
     rows: list[tuple] = field(default_factory=list)
+    seconds: list[tuple] = field(default_factory=list)
     images: dict[str, dict[str, Tensor]] = field(default_factory=dict)
 
     def add(self, claim: str, arm: str, latent_dim: int, seed: int, **values: float) -> None:
         """Note values of one arm and seed by quantity."""
-        self.rows += [(claim, k, arm, latent_dim, seed, float(v)) for k, v in values.items()]
+        self.rows += _rows(claim, arm, latent_dim, seed, values)
+
+    def add_seconds(
+        self, claim: str, arm: str, latent_dim: int, seed: int, **values: float
+    ) -> None:
+        """Note processor seconds of one arm and seed by quantity."""
+        self.seconds += _rows(claim, arm, latent_dim, seed, values)
 
     def show(self, claim: str, row: str, images: Tensor) -> None:
         """Keep the first images `[n, pixels]` for a row of the claim's picture."""
         self.images.setdefault(claim, {})[row] = images[:SHOWN].cpu()
 
-    def frame(self) -> pd.DataFrame:
-        """As a table with `COLUMNS`."""
-        table = pd.DataFrame(self.rows, columns=list(COLUMNS))
-        return table.astype({"latent_dim": int, "seed": int, "value": float})
+    def extend(self, other: "Table") -> None:
+        """Put another table's rows behind these, and its images beside them."""
+        self.rows += other.rows
+        self.seconds += other.seconds
+        for claim, rows in other.images.items():
+            self.images.setdefault(claim, {}).update(rows)
+
+
+def _rows(claim: str, arm: str, dim: int, seed: int, values: Mapping[str, float]) -> list[tuple]:
+    return [(claim, quantity, arm, dim, seed, float(v)) for quantity, v in values.items()]
+
+
+def frame(rows: Iterable[tuple]) -> pd.DataFrame:
+    """Rows of a `Table` with `COLUMNS`."""
+    table = pd.DataFrame(list(rows), columns=list(COLUMNS))
+    return table.astype({"latent_dim": int, "seed": int, "value": float})
 
 
 @dataclass(frozen=True)

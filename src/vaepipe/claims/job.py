@@ -1,6 +1,12 @@
 """The job of the claims stage: measure, judge, draw, write."""
 
 import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from functools import cache
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +14,8 @@ import pandas as pd
 
 from vaepipe.claims import measure, pictures
 from vaepipe.claims.conditions import CLAIMS, NEEDS, Numbers
-from vaepipe.claims.inputs import COLUMNS, Table, read
+from vaepipe.claims.inputs import COLUMNS, Inputs, Table, frame, read
+from vaepipe.claims.measure import Part
 from vaepipe.claims.rules import Judged, judge
 from vaepipe.core.device import prepare
 from vaepipe.core.files import write_json, write_text
@@ -17,6 +24,7 @@ from vaepipe.params import Claims, Matrix
 from vaepipe.results import Results
 
 KEYS = list(COLUMNS[:-2])
+Source = tuple[Matrix, Claims, Path, Results]  # what the inputs are read from
 
 
 def claims(matrix: Matrix, settings: Claims, data: Path, results: Results) -> None:
@@ -25,20 +33,43 @@ def claims(matrix: Matrix, settings: Claims, data: Path, results: Results) -> No
     Args:
         data: folder of the data set.
     """
-    prepare("cpu", settings.threads)
-    inputs = read(matrix, settings, data, results)
-    table, seconds = measure.measure(inputs)
-    write_table(results.claims_table, table)
-    write_table(results.claims_seconds, seconds)
-    whole = pd.concat([table.frame(), seconds.frame()], ignore_index=True)
+    source = (matrix, settings, data, results)
+    inputs = _inputs(*source)
+    table = measured(measure.parts(inputs), source, settings.processes)
+    whole = frame([*table.rows, *table.seconds])
     found = verdicts(whole, matrix, settings)
+    write_text(results.claims_table, frame(table.rows).to_csv(index=False))
+    write_text(results.claims_seconds, frame(table.seconds).to_csv(index=False))
     write_json(results.claims, found)
     pictures.draw_all(whole, found, table.images, inputs.data, results)
 
 
-def write_table(path: Path, table: Table) -> None:
-    """Write the rows as CSV."""
-    write_text(path, table.frame().to_csv(index=False))
+def measured(parts: Sequence[Part], source: Source, processes: int) -> Table:
+    """All parts' rows in the parts' order, whichever of the processes measured them.
+
+    Args:
+        source: what `read` takes.
+    """
+    whole = Table()
+    with ExitStack() as stack:
+        in_turn: Callable = map
+        if processes > 1:
+            pool = ProcessPoolExecutor(min(processes, len(parts)), get_context("spawn"))
+            in_turn = stack.enter_context(pool).map
+        for table in in_turn(_measured, parts, repeat(source)):
+            whole.extend(table)
+    return whole
+
+
+def _measured(part: Part, source: Source) -> Table:
+    prepare("cpu", threads=1)
+    return measure.measure(_inputs(*source), part)
+
+
+@cache
+def _inputs(matrix: Matrix, settings: Claims, data: Path, results: Results) -> Inputs:
+    """Read once in each process."""
+    return read(matrix, settings, data, results)
 
 
 def verdicts(table: pd.DataFrame, matrix: Matrix, settings: Claims) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 import math
 import time
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from vaepipe.claims import codes, posterior, stability
-from vaepipe.claims.inputs import ALL_SIZES, ANY_SEED, Inputs, Table
+from vaepipe.claims.inputs import ALL_SIZES, ANY_SEED, Inputs, Table, frame
 from vaepipe.claims.inversion import invert
 from vaepipe.claims.labels import label_effects
 from vaepipe.claims.sampling import decoded, gaussian_draws
@@ -17,6 +19,9 @@ from vaepipe.data.dataset import as_input
 from vaepipe.models import objectives
 from vaepipe.models.names import split
 from vaepipe.results import Run
+
+# A part of the measurements, which fills a table of its own.
+Part = Callable[[Inputs, Table], None]
 
 
 def separates(inputs: Inputs, table: Table) -> None:
@@ -74,7 +79,7 @@ def samples_of(inputs: Inputs, table: Table) -> None:
 
 def over_all_runs(table: Table) -> None:
     """Over all rates, latent sizes and seeds: share of failed runs, median and worst distance."""
-    rows = table.frame()
+    rows = frame(table.rows)
     rows = rows[rows["claim"] == "stabler"]
     kinds = rows["arm"].map(lambda arm: split(arm)[0])
     for kind in dict.fromkeys(kinds):
@@ -132,39 +137,34 @@ def kl_by_both(inputs: Inputs, table: Table, run: Run, mean: Tensor, log_var: Te
     table.add("closed_form", run.model, run.latent_dim, run.seed, **found)
 
 
-def compares(inputs: Inputs, table: Table, seconds: Table) -> None:
-    """Reconstruction by the VAE's encoder, and by the best codes of GAN and VAE decoder."""
-    if not inputs.has_gan:
+def compares(inputs: Inputs, table: Table, run: Run) -> None:
+    """Reconstruction by the VAE's encoder, or by the best codes of a GAN or a VAE's decoder."""
+    model, metadata = inputs.trained(run)
+    if model is None:
         return
-    s = inputs.settings
-    dim = max(inputs.matrix.latent_dims)
+    s, at = inputs.settings, (run.latent_dim, run.seed)
     originals = inputs.originals()[: s.inversion_images]
-    for run in inputs.of_kind("vae", "gan"):
-        model, metadata = inputs.trained(run)
-        if run.latent_dim != dim or model is None:
-            continue
-        labels = inputs.test.labels[: len(originals)]
-        arms = [run.model]
-        if model.variational:
-            begin = time.process_time()
-            seen = inputs.seen(metadata)[0][: len(originals)]
-            images = model.decode(model.codes(seen, labels), labels).sigmoid()
-            _error(inputs, table, run, run.model, images, originals)
-            seconds.add("compares", "vae", dim, run.seed, seconds=time.process_time() - begin)
-            arms = ["vae-inverted"]
-        for arm in arms:
-            begin = time.process_time()
-            z, _ = invert(
-                lambda z, m=model: m.decode(z, torch.zeros(len(z), dtype=torch.int64)),
-                originals,
-                dim,
-                s.inversion_restarts,
-                s.inversion_steps,
-                inputs.rng("inversion", run),
-            )
-            seconds.add("compares", arm, dim, run.seed, seconds=time.process_time() - begin)
-            _error(inputs, table, run, arm, model.decode(z, labels).sigmoid(), originals)
     table.show("compares", "original", originals)
+    labels = inputs.test.labels[: len(originals)]
+    arm = run.model
+    if model.variational:
+        begin = time.process_time()
+        seen = inputs.seen(metadata)[0][: len(originals)]
+        images = model.decode(model.codes(seen, labels), labels).sigmoid()
+        _error(inputs, table, run, arm, images, originals)
+        table.add_seconds("compares", arm, *at, seconds=time.process_time() - begin)
+        arm = "vae-inverted"
+    begin = time.process_time()
+    z, _ = invert(
+        lambda z: model.decode(z, torch.zeros(len(z), dtype=torch.int64)),
+        originals,
+        run.latent_dim,
+        s.inversion_restarts,
+        s.inversion_steps,
+        inputs.rng("inversion", run),
+    )
+    table.add_seconds("compares", arm, *at, seconds=time.process_time() - begin)
+    _error(inputs, table, run, arm, model.decode(z, labels).sigmoid(), originals)
 
 
 def _error(
@@ -175,13 +175,11 @@ def _error(
     _show(inputs, table, "compares", arm, run, images)
 
 
-def faster(inputs: Inputs, table: Table, seconds: Table) -> None:
+def faster(inputs: Inputs, table: Table) -> None:
     """VAE and GAN trained in turns once more, for their seconds."""
-    if not inputs.has_gan:
-        return
     from vaepipe.claims.race import run_races
 
-    run_races(inputs, table, seconds)
+    run_races(inputs, table)
 
 
 def obeys(inputs: Inputs, table: Table) -> None:
@@ -207,18 +205,25 @@ def _show(inputs: Inputs, table: Table, claim: str, row: str, run: Run, images: 
         table.show(claim, row, images)
 
 
-@torch.no_grad()
-def measure(inputs: Inputs) -> tuple[Table, Table]:
-    """All measurements: what a rerun gives again bit by bit, and processor seconds.
+def parts(inputs: Inputs) -> list[Part]:
+    """All measurements, the longest first.
 
     Images without labels have no classifier: what needs one is not measured.
     """
-    table, seconds = Table(), Table()
+    dim, found = max(inputs.matrix.latent_dims), []
+    if inputs.has_gan:
+        if inputs.classifier is not None:
+            found.append(faster)
+        runs = [run for run in inputs.of_kind("vae", "gan") if run.latent_dim == dim]
+        found += [partial(compares, run=run) for run in runs]
     if inputs.classifier is not None:
-        separates(inputs, table)
-        samples_of(inputs, table)
-        obeys(inputs, table)
-        faster(inputs, table, seconds)
-    posteriors(inputs, table)
-    compares(inputs, table, seconds)
-    return table, seconds
+        found += [samples_of, separates, obeys]
+    return [*found, posteriors]
+
+
+@torch.no_grad()
+def measure(inputs: Inputs, part: Part) -> Table:
+    """What one part measures."""
+    table = Table()
+    part(inputs, table)
+    return table

@@ -11,7 +11,7 @@ from vaepipe.models.names import split
 from vaepipe.params import Train, from_dict
 
 
-def run_races(inputs: Inputs, table: Table, seconds: Table) -> None:
+def run_races(inputs: Inputs, table: Table) -> None:
     """Train each seed's VAE and GAN anew in turns, at the largest latent size.
 
     Samples are of the fixed quality when their Fréchet distance is that which all runs reach.
@@ -46,4 +46,4 @@ def run_races(inputs: Inputs, table: Table, seconds: Table) -> None:
         for place, reached in enumerate(curve.distance, 1):
             table.add("faster", model, dim, seed, **{f"look_{place}": reached})
         took = {"epoch_seconds": curve.epoch_seconds, "quality_seconds": curve.seconds_to(quality)}
-        seconds.add("faster", model, dim, seed, **took)
+        table.add_seconds("faster", model, dim, seed, **took)

@@ -23,7 +23,6 @@ from benchmarks.timing import machine
 from vaepipe.core.files import read_yaml
 
 ROOT = Path(__file__).parents[1]
-SEEDS = 10  # of a cell, at most; one job trains them all
 TINY = {
     "data": {"name": "npz"},
     "train": {
@@ -52,12 +51,12 @@ STEPS = {
 }
 
 
-def matrix(runs: int) -> dict[str, list]:
-    """A matrix of two models with that many runs: up to ten seeds, and as many latent sizes."""
-    seeds = min(SEEDS, max(runs // 2, 1))
+def matrix(runs: int, seeds: int) -> dict[str, list]:
+    """A matrix of two models with that many runs: so many seeds, and as many latent sizes."""
+    seeds = min(seeds, max(runs // 2, 1))
     sizes = runs // (2 * seeds)
     if 2 * seeds * sizes != runs:
-        raise SystemExit(f"runs is {runs}, allowed is a multiple of {2 * SEEDS}, or an even number")
+        raise SystemExit(f"--runs is {runs}, allowed is a multiple of {2 * seeds} (twice --seeds)")
     return {
         "models": ["ae", "vae"],
         "latent_dims": list(range(1, sizes + 1)),
@@ -79,11 +78,11 @@ def made_images(path: Path) -> Path:
     return path
 
 
-def copied(folder: Path, runs: int) -> Path:
+def copied(folder: Path, runs: int, seeds: int) -> Path:
     """The tree's files as git knows them, with the params of so many tiny runs."""
     subprocess.run(["git", "clone", "-q", "--shared", str(ROOT), str(folder)], check=True)
     params = read_yaml(folder / "params.yaml")
-    for section, values in (TINY | {"matrix": matrix(runs)}).items():
+    for section, values in (TINY | {"matrix": matrix(runs, seeds)}).items():
         params[section] |= values
     params["data"]["source"] = str(made_images(folder.with_name("images.npz")))
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
@@ -102,13 +101,13 @@ def seconds(tree: Path, *words: str) -> float:
     return round(time.perf_counter() - start, 1)
 
 
-def measure(runs: int, cores: int, cluster: bool) -> dict[str, object]:
+def measure(runs: int, seeds: int, cores: int, cluster: bool) -> dict[str, object]:
     """Seconds of planning and of each step, the report's size, and how many jobs there were."""
     where = ["--profile", "profiles/slurm"] if cluster else ["--cores", str(cores)]
     with TemporaryDirectory() as folder:
-        tree = copied(Path(folder) / "tree", runs)
+        tree = copied(Path(folder) / "tree", runs, seeds)
         seconds(tree, "--cores", "1", "results/classifier.safetensors")
-        found: dict[str, object] = {"runs": runs, "plan": seconds(tree, "-n", "-q")}
+        found: dict[str, object] = {"runs": runs, "seeds": seeds, "plan": seconds(tree, "-n", "-q")}
         for step, rule in STEPS.items():
             found[step] = seconds(tree, *where, "--until", rule)
             print(f"{runs} runs: {step} {found[step]} s", file=sys.stderr, flush=True)
@@ -120,6 +119,7 @@ def measure(runs: int, cores: int, cluster: bool) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, nargs="+", default=[10, 100], help="even numbers")
+    parser.add_argument("--seeds", type=int, default=10, help="of a cell, which one job takes")
     parser.add_argument("--cores", type=int, default=2, help="where there is no cluster")
     parser.add_argument("--cluster", action="store_true", help="on a Slurm of two nodes")
     flags = parser.parse_args()
@@ -129,7 +129,7 @@ def main() -> None:
     print(json.dumps(machine() | {"where": "slurm" if flags.cluster else f"{flags.cores} cores"}))
     with slurm() if flags.cluster else nullcontext():
         for runs in flags.runs:
-            print(json.dumps(measure(runs, flags.cores, flags.cluster)), flush=True)
+            print(json.dumps(measure(runs, flags.seeds, flags.cores, flags.cluster)), flush=True)
 
 
 if __name__ == "__main__":

@@ -66,11 +66,10 @@ def page(found: Mapping[str, Any] | None, language: str) -> str:
     lines.append(told(say("claims.lede")))
     if found:
         lines.append(told(settings(found, Text(f"`{PRESET}`", f"`{PRESET}`"))))
-        lines.append(summary(claims, told))
         lines.append(told(say("claims.family", n=tested(claims), all=len(claims))))
     else:
         lines.append(told(say("claims.to_test")))
-        lines.append(summary(claims, told))
+    lines.append(summary(claims, told))
     lines.append(told(say("claims.rules")))
     for number, claim in enumerate(claims, 1):
         lines += [f"## {number}. {told(claim.stated)}", *_claim(claim, told)]

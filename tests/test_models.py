@@ -17,10 +17,13 @@ KINDS = {
     "conv": {"network": "conv", "channels": (2, 4)},
     "one conv": {"network": "conv", "channels": (3,)},
     "flow": {"prior": "flow"},
+    "autoregressive": {"network": "conv", "channels": (2, 4), "likelihood": "autoregressive"},
 }
 
 
 def built(name: str, latent_dim: int = 3, seed: int = 0, hidden=(16, 8), **kind):
+    if name == "gan":
+        kind.pop("likelihood", None)  # it has none
     architecture = Architecture(name, latent_dim, hidden, "silu", **kind)
     return build(architecture, generator(seed, "initialisation"))
 
@@ -56,7 +59,11 @@ def test_shapes(autoencoder, batch):
     model, (x, labels) = autoencoder, batch
     codes = model.codes(x, labels)
     assert codes.shape == (N, 3)
-    assert model.decode(codes, labels).shape == (N, 784)
+    assert model.decode(codes, labels).shape == (N, 784 * model.architecture.outputs)
+    images = model.images(codes, labels)
+    assert images.shape == (N, 784)
+    assert images.min() >= 0
+    assert images.max() <= 1
     terms = model.terms(x, labels, normal((N, 1, 3), generator(0, "latent")))
     assert terms["distortion"].shape == (N,)
     assert model.prior.from_normal(codes).shape == (N, 3)

@@ -94,7 +94,8 @@ class Train:
     )
     likelihood: str = _setting(
         "of the pixels: bernoulli, of 0 and 1; logistic, discretised, of 8 bits, for photographs in"
-        " grey or colour, with binarize none",
+        " grey or colour, with binarize none; autoregressive, of 0 and 1, each given the pixels"
+        " above and to its left as well, with network conv",
         choices=LIKELIHOODS,
     )
     reconstruction: str = _setting(

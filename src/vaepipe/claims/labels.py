@@ -9,9 +9,9 @@ from vaepipe.models.networks import LABEL_SCALE
 
 
 def decode_blended(model: nn.Module, z: Tensor, weights: Tensor) -> Tensor:
-    """Pixel means of codes `[n, d]` with any label vector `[n, classes]` in the one-hot's place."""
+    """Images of codes `[n, d]` with any label vector `[n, classes]` in the one-hot's place."""
     joined = torch.cat([z, LABEL_SCALE * weights.to(z.dtype)], dim=1)
-    return model.decoder(joined).to(z.dtype).sigmoid()
+    return model.likelihood.images(model.decoder(joined).to(z.dtype))
 
 
 def label_effects(
@@ -46,8 +46,8 @@ def label_effects(
     z = model.codes(seen, labels)
     n = len(z)
     other = (labels + torch.randint(1, classes, (n,), generator=rng)) % classes
-    own, swapped = (model.decode(z, given).sigmoid() for given in (labels, other))
-    shuffled = model.decode(z[torch.randperm(n, generator=rng)], other).sigmoid()
+    own, swapped = (model.images(z, given) for given in (labels, other))
+    shuffled = model.images(z[torch.randperm(n, generator=rng)], other)
     found["swapped"] = _share(classifier, swapped, other)
     for name, measure in (("slant", slant), ("ink", ink)):
         start = measure(own, shape)

@@ -150,10 +150,12 @@ def compares(inputs: Inputs, table: Table, run: Run) -> None:
     if model.variational:
         begin = time.process_time()
         seen = inputs.seen(metadata)[0][: len(originals)]
-        images = model.decode(model.codes(seen, labels), labels).sigmoid()
+        images = model.images(model.codes(seen, labels), labels)
         _error(inputs, table, run, arm, images, originals)
         table.add_seconds("compares", arm, *at, seconds=time.process_time() - begin)
         arm = "vae-inverted"
+        if model.architecture.outputs > 1:
+            return  # its images are drawn pixel by pixel: there is nothing to descend along
     begin = time.process_time()
     z, _ = invert(
         lambda z: model.decode(z, torch.zeros(len(z), dtype=torch.int64)),
@@ -164,7 +166,7 @@ def compares(inputs: Inputs, table: Table, run: Run) -> None:
         inputs.rng("inversion", run),
     )
     table.add_seconds("compares", arm, *at, seconds=time.process_time() - begin)
-    _error(inputs, table, run, arm, model.decode(z, labels).sigmoid(), originals)
+    _error(inputs, table, run, arm, model.images(z, labels), originals)
 
 
 def _error(

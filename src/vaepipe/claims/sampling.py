@@ -21,9 +21,9 @@ def gaussian_draws(rows: Tensor, n: int, rng: torch.Generator) -> Tensor:
 
 
 def decoded(model: nn.Module, z: Tensor) -> Tensor:
-    """Pixel means `[n, pixels]` of codes `[n, d]`; a conditional model gets labels 0, 1, ..."""
+    """Images `[n, pixels]` of codes `[n, d]`; a conditional model gets labels 0, 1, ..."""
     labels = torch.arange(len(z)) % max(1, model.architecture.classes)
-    return model.decode(z, labels).sigmoid()
+    return model.images(z, labels)
 
 
 def noise_images(training: Tensor, n: int, seed: int) -> Tensor:

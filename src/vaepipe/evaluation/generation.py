@@ -11,7 +11,7 @@ from vaepipe.evaluation.classifier import ImageClassifier
 def generated(
     model: nn.Module, n: int, rng: torch.Generator, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """n decoded draws from the prior as Bernoulli means `[n, pixels]`, and the labels `[n]` asked
+    """Images `[n, pixels]` of n draws from the prior, and the labels `[n]` asked
     for, 0, 1, ... in turn, which only a conditional model is given.
 
     The AE has no prior and is given draws from N(0, I).
@@ -22,7 +22,7 @@ def generated(
     a = model.architecture
     z = torch.randn(n, a.latent_dim, generator=rng).to(device)
     labels = torch.arange(n, device=device) % a.classes
-    return model.decode(model.prior.from_normal(z), labels).sigmoid(), labels
+    return model.images(model.prior.from_normal(z), labels), labels
 
 
 def sample_quality(

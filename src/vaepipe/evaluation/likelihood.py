@@ -114,13 +114,14 @@ def reconstruction_metrics(model: nn.Module, x: Tensor, labels: Tensor) -> dict[
     """Reconstruction errors of one pass through the code, for every model alike.
 
     The code is the AE's code or the posterior's mean. The cross-entropy, -log p(x|z), is in nats
-    per image, the squared error is summed over the pixels of the image.
+    per image, the squared error is summed over the pixels of the image. With an autoregressive
+    likelihood there is no squared error: the mean of its pixels has no closed form.
     """
     logits = model.decode(model.codes(x, labels), labels)
-    return {
-        "reconstruction_cross_entropy": -model.likelihood.log_density(logits, x),
-        "reconstruction_squared_error": objectives.squared_error(logits, x),
-    }
+    found = {"reconstruction_cross_entropy": -model.likelihood.log_density(logits, x)}
+    if model.architecture.outputs == 1:
+        found["reconstruction_squared_error"] = objectives.squared_error(logits, x)
+    return found
 
 
 def likelihood_metrics(

@@ -15,7 +15,7 @@ def reconstructed(inputs: Inputs, run: Run, index: Tensor) -> Tensor:
     """Test images `[n, pixels]` through the run's code (the posterior's mean) and back."""
     model, binarize = inputs.trained(run)
     x, labels = inputs.pixels(index, binarize), inputs.test.labels[index]
-    return model.decode(model.codes(x, labels), labels).sigmoid()
+    return model.images(model.codes(x, labels), labels)
 
 
 @torch.no_grad()
@@ -28,7 +28,7 @@ def from_prior(inputs: Inputs, run: Run, rows: int, columns: int) -> Tensor:
     n = rows * columns
     z = torch.randn(n, run.latent_dim, generator=generator(0, f"samples {run.latent_dim}"))
     labels = torch.arange(n) % columns % max(1, model.architecture.classes)
-    return model.decode(model.prior.from_normal(z), labels).sigmoid()
+    return model.images(model.prior.from_normal(z), labels)
 
 
 def pairs(inputs: Inputs) -> list[tuple[int, int]]:

@@ -72,7 +72,7 @@ def _between(inputs: Inputs, run: Run, index: Tensor, steps: int) -> Tensor:
     start, end = model.codes(inputs.pixels(index, binarize), inputs.test.labels[index])
     share = torch.linspace(0, 1, steps)
     labels = torch.where(share < 0.5, first, last)
-    return model.decode(torch.lerp(start, end, share[:, None]), labels).sigmoid()
+    return model.images(torch.lerp(start, end, share[:, None]), labels)
 
 
 def interpolations(inputs: Inputs) -> Figure:
@@ -116,7 +116,7 @@ def _plane(inputs: Inputs, run: Run) -> Tensor:
     z[:, :, widest[0]] = cuts[0]
     z[:, :, widest[-1]] = cuts[-1][:, None]
     labels = torch.full((SIDE * SIDE,), given(inputs))
-    return model.decode(model.prior.from_normal(z.flatten(0, 1)), labels).sigmoid()
+    return model.images(model.prior.from_normal(z.flatten(0, 1)), labels)
 
 
 def given(inputs: Inputs) -> int:
@@ -151,7 +151,7 @@ def _classes_by_style(inputs: Inputs, run: Run, classes: int, styles: int) -> Te
     z = torch.randn(styles, run.latent_dim, generator=generator(0, f"styles {run.latent_dim}"))
     labels = torch.arange(classes).repeat_interleave(styles)
     z = model.prior.from_normal(z)
-    return model.decode(z.repeat(classes, 1), labels).sigmoid()
+    return model.images(z.repeat(classes, 1), labels)
 
 
 def digit_grid(inputs: Inputs) -> Figure:

@@ -6,8 +6,9 @@ ELBO) or `adversarial` (learns from a discriminator, so it has neither codes nor
 offers
 
 - `codes(x, labels)`: one point in the latent space per image, `[n, latent_dim]`,
-- `decode(z, labels)`: logits of the pixels, `[n, pixels]`,
-- `likelihood`: p(x|z) by those logits, see `vaepipe.models.likelihood`,
+- `decode(z, labels)`: logits of the pixels, `[n, pixels]`, or what else its likelihood takes,
+- `images(z, labels)`: what is shown of them, `[n, pixels]` in [0, 1],
+- `likelihood`: p(x|z) by those logits, see `vaepipe.models.likelihood`; a GAN has none,
 - `prior`: p(z), see `vaepipe.models.prior`; an AE's samples are made from N(0, I),
 - `terms(x, labels, noise)`: what is minimised, by name, `[n]` or by latent `[n, latent_dim]`, in
   nats per image; their sum is the loss. The noise, N(0, 1) of `[n, samples, latent_dim]`, is drawn

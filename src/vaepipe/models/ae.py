@@ -26,7 +26,7 @@ class AE(nn.Module):
         a = self.architecture = architecture
         self.encoder = encoder(a, 0, a.latent_dim, generator)
         self.decoder = decoder(a, 0, generator)
-        self.likelihood = build_likelihood(a)
+        self.likelihood = build_likelihood(a, generator)
         self.prior = NormalPrior()  # an AE has none: its samples are made from the plain VAE's
 
     def codes(self, x: Tensor, labels: Tensor) -> Tensor:
@@ -36,6 +36,10 @@ class AE(nn.Module):
     def decode(self, z: Tensor, labels: Tensor) -> Tensor:
         """Logits `[n, pixels]` of codes `[n, latent_dim]`; the labels are ignored."""
         return self.decoder(z).to(z.dtype)
+
+    def images(self, z: Tensor, labels: Tensor) -> Tensor:
+        """Images `[n, pixels]` of codes `[n, latent_dim]`; the labels are ignored."""
+        return self.likelihood.images(self.decode(z, labels))
 
     def terms(self, x: Tensor, labels: Tensor, noise: Tensor) -> dict[str, Tensor]:
         """Distortion `[n]` in nats per image; the noise is ignored."""

@@ -15,7 +15,7 @@ ACTIVATIONS = {
 
 NETWORKS = ("mlp", "residual", "conv")
 PRIORS = ("normal", "flow")
-LIKELIHOODS = ("bernoulli", "logistic")
+LIKELIHOODS = ("bernoulli", "logistic", "autoregressive")
 # Fields that files written before them lack; where they say nothing new, files stay as they were.
 NEWER = ("image", "likelihood")
 
@@ -32,7 +32,8 @@ class Architecture:
         pixels: values of an image: channels x height x width.
         classes: of the labels; 0 if there are none.
         image: channels, height and width.
-        likelihood: of pixels: bernoulli of 0 and 1, logistic of 8 bits.
+        likelihood: of pixels: bernoulli of 0 and 1, logistic of 8 bits; autoregressive, of 0 and 1,
+            given the pixels before as well.
     """
 
     model: str
@@ -46,6 +47,13 @@ class Architecture:
     classes: int = 10
     image: tuple[int, int, int] = (1, 28, 28)
     likelihood: str = "bernoulli"
+
+    @property
+    def outputs(self) -> int:
+        """Values that the decoder gives for each pixel: a logit, or what the autoregressive
+        likelihood makes one of, half as many as the first convolution gives.
+        """
+        return max(2, self.channels[0] // 2) if self.likelihood == "autoregressive" else 1
 
     def saved(self) -> dict[str, Any]:
         """What is written beside weights: `NEWER` only where they are not the default."""

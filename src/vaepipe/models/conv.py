@@ -66,8 +66,32 @@ class ConvEncoder(nn.Module):
         return self.dense(torch.cat([maps.flatten(1), given.to(maps.dtype)], dim=1))
 
 
+class Upsampling(nn.Module):
+    """A 4 x 4 transposed convolution with stride 2 and padding 1 whose channels come last.
+
+    Each block of 2 x 2 pixels that it gives depends on 2 x 2 pixels of its input: so it is computed
+    as a 2 x 2 convolution to four times the channels (Shi et al. 2016, arXiv 1609.05158), which on
+    a processor takes half the time of the transposed one.
+    """
+
+    def __init__(self, inputs: int, outputs: int, rng: torch.Generator):
+        super().__init__()
+        convolution = UninitializedConv2d(inputs, 4 * outputs, 2, padding=1, bias=False)
+        self.convolution = initialised(convolution, rng)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """`[n, inputs, height, width]` to `[n, 4 * height * width, outputs]`."""
+        blocks = self.convolution(maps).unflatten(1, (2, 2, -1))
+        rows = blocks.permute(0, 4, 1, 5, 2, 3).flatten(1, 2).flatten(2, 3)
+        # The first row and column are the second halves of blocks that lie outside the image.
+        return rows[:, 1:-1, 1:-1].flatten(1, 2)
+
+
 class ConvDecoder(nn.Module):
-    """Codes and what else is given, `[n, latent_dim + given]`, to logits `[n, pixels]`."""
+    """Codes and what else is given, `[n, latent_dim + given]`, to logits `[n, pixels]`.
+
+    Or to several values for each pixel, `[n, pixels * outputs]`, the first of which is its logit.
+    """
 
     def __init__(self, a: Architecture, given: int, rng: torch.Generator):
         super().__init__()
@@ -78,14 +102,21 @@ class ConvDecoder(nn.Module):
         layers: list[nn.Module] = [activation_layer(a.activation)]
         for number, (inputs, outputs) in enumerate(pairwise(channels), 1):
             last = number == len(a.channels)
+            if last and a.outputs > 1:
+                layers += [Upsampling(inputs, a.outputs, rng)]
+                break
             layer = UninitializedConvTranspose2d(inputs, outputs, bias=not last, **KERNEL)
             layers += [initialised(layer, rng)]
             layers += [] if last else [activation_layer(a.activation)]
         self.convolutions = nn.Sequential(*layers)
         # One for each pixel, as an MLP has it, so that the decoder can start at the mean image.
         self.bias = nn.Parameter(torch.zeros(a.pixels))
+        self.outputs = a.outputs
 
     def forward(self, z: Tensor) -> Tensor:
-        """Logits `[n, pixels]` of `[n, latent_dim + given]`."""
-        maps = self.dense(z).unflatten(1, (-1, *self.maps))
-        return self.convolutions(maps).flatten(1) + self.bias
+        """Logits `[n, pixels]`, or `[n, pixels * outputs]`, of `[n, latent_dim + given]`."""
+        values = self.convolutions(self.dense(z).unflatten(1, (-1, *self.maps)))
+        if self.outputs == 1:
+            return values.flatten(1) + self.bias
+        bias = nn.functional.pad(self.bias[:, None], (0, self.outputs - 1))
+        return (values + bias).flatten(1)

@@ -38,6 +38,10 @@ class GAN(nn.Module):
         """Logits `[n, pixels]` of the images of z `[n, latent_dim]`; the labels are ignored."""
         return self.decoder(z).to(z.dtype)
 
+    def images(self, z: Tensor, labels: Tensor) -> Tensor:
+        """Grey images `[n, pixels]` of z `[n, latent_dim]`; the labels are ignored."""
+        return self.decode(z, labels).sigmoid()
+
     def discriminate(self, x: Tensor, fixed: bool = False) -> Tensor:
         """The logit `[n]` that an image `[n, pixels]` is real rather than generated.
 
@@ -79,7 +83,7 @@ class GAN(nn.Module):
             x: grey images.
             noise: samples of N(0, 1), `[n, 1, latent_dim]`: z.
         """
-        images = self.decode(noise[:, 0], labels).sigmoid()
+        images = self.images(noise[:, 0], labels)
         real, slope = self.slope(x)
         generated = self.discriminate(images.detach())
         return {

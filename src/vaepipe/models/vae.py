@@ -31,7 +31,7 @@ class VAE(nn.Module):
         given = a.classes if self.conditional else 0
         self.encoder = encoder(a, given, 2 * a.latent_dim, generator)
         self.decoder = decoder(a, given, generator)
-        self.likelihood = build_likelihood(a)
+        self.likelihood = build_likelihood(a, generator)
         self.prior = build_prior(a.prior, a.latent_dim, a.activation, generator)
 
     def posterior(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -48,8 +48,12 @@ class VAE(nn.Module):
         return self.posterior(x, labels)[0]
 
     def decode(self, z: Tensor, labels: Tensor) -> Tensor:
-        """Logits `[n, pixels]` of p(x|z) for z `[n, latent_dim]`."""
+        """What the likelihood makes p(x|z) of, for z `[n, latent_dim]`: logits `[n, pixels]`."""
         return self.decoder(z).to(z.dtype)
+
+    def images(self, z: Tensor, labels: Tensor) -> Tensor:
+        """Images `[n, pixels]` of p(x|z), as `likelihood` gives them: its means, or draws."""
+        return self.likelihood.images(self.decode(z, labels))
 
     def log_likelihood(self, x: Tensor, z: Tensor, labels: Tensor) -> Tensor:
         """log p(x|z) in nats, `[n, k]`, of images `[n, pixels]` for k codes each, z `[n, k, d]`."""

@@ -183,7 +183,7 @@ def quantisation_errors(model: nn.Module, z: Tensor, x: Tensor, labels: Tensor) 
 
     def outputs() -> tuple[Tensor, Tensor]:
         codes = model.codes(x, labels)
-        return model.decode(z, labels).sigmoid(), model.decode(codes, labels).sigmoid()
+        return model.images(z, labels), model.images(codes, labels)
 
     exact = outputs()
     _quantise(model)

@@ -111,6 +111,8 @@ def _data(manifest: Mapping[str, Any], data: About) -> str:
 def _training(train: Mapping[str, Any]) -> str:
     pixels = {
         ("dynamic", "bernoulli"): "pixels binarised anew for each minibatch, Bernoulli likelihood",
+        ("dynamic", "autoregressive"): "pixels binarised anew for each minibatch, each given those"
+        " before it as well",
         ("none", "logistic"): "pixels of 8 bits, discretised logistic likelihood",
     }.get(
         (train["binarize"], train.get("likelihood", "bernoulli")),

@@ -54,7 +54,7 @@ def input_example(model: nn.Module) -> dict[str, np.ndarray]:
     """Two images that the model itself decodes from z = 0, of the digits 0 and 1 if it is asked."""
     labels = torch.arange(2)
     z = torch.zeros(2, model.architecture.latent_dim)
-    example = {"image": model.decode(z, labels).sigmoid().numpy()}
+    example = {"image": model.images(z, labels).numpy()}
     return example | ({"label": labels.numpy()} if model.conditional else {})
 
 

@@ -61,4 +61,4 @@ class Served:
             rng = torch.Generator().manual_seed(int(params["seed"]))
             noise = torch.randn(len(x), self.model.architecture.latent_dim, generator=rng)
             z = self.model.prior.from_normal(noise)
-        return self.model.decode(z, labels).sigmoid().numpy()
+        return self.model.images(z, labels).numpy()

@@ -83,8 +83,8 @@ def registered_name(metadata: dict[str, Any]) -> str:
     parts += [data] * (data != "mnist")
     # One user's images are not another's, though both are in a folder.
     parts += [data_digest(metadata["data"])[:8]] * (data in OWN)
-    if metadata["train"].get("likelihood") == "logistic":
-        return "-".join([*parts, "logistic"])
+    if (likelihood := metadata["train"].get("likelihood", "bernoulli")) != "bernoulli":
+        return "-".join([*parts, likelihood])
     parts += ["grey"] * (pixels == "none")
     return "-".join(parts)
 

@@ -101,7 +101,7 @@ def reconstruct(
     x = _input(trained, images, invert, seed, notes)
     labels = _labels(trained, label, len(x))
     model = trained.model
-    means = model.decode(model.codes(x, labels), labels).sigmoid()
+    means = model.images(model.codes(x, labels), labels)
     return pictures(x, trained.data), pictures(means, trained.data)
 
 
@@ -127,7 +127,7 @@ def sample(
     labels = _labels(trained, label, n, needed=False)
     if label is None and model.conditional:
         labels = torch.arange(n) % model.architecture.classes
-    return pictures(model.decode(model.prior.from_normal(noise), labels).sigmoid(), trained.data)
+    return pictures(model.images(model.prior.from_normal(noise), labels), trained.data)
 
 
 @no_grad
@@ -154,7 +154,7 @@ def interpolate(
     x = _input(trained, [first, last], invert, seed, notes)
     start, end = trained.model.codes(x, _labels(trained, label, 2))
     z = torch.lerp(start, end, torch.linspace(0, 1, steps)[:, None])
-    means = trained.model.decode(z, _labels(trained, label, steps)).sigmoid()
+    means = trained.model.images(z, _labels(trained, label, steps))
     return pictures(means, trained.data)
 
 

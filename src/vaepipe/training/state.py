@@ -169,8 +169,10 @@ def _untrained(run: Run, settings: Train, pixels: Tensor, data: About) -> nn.Mod
         pixels=pixels.shape[1],
         classes=len(data.classes),
         image=data.image,
-        likelihood=settings.likelihood,
+        likelihood=settings.likelihood if model != "gan" else "bernoulli",  # a GAN has none
     )
+    if architecture.likelihood == "autoregressive":
+        refuse_autoregressive(settings, data)
     model = build(architecture, generator(run.seed, "initialisation"))
     if settings.likelihood == "logistic" and settings.binarize != "none":
         raise UserError(
@@ -186,6 +188,20 @@ def _untrained(run: Run, settings: Train, pixels: Tensor, data: About) -> nn.Mod
         refuse_contradictions(run, settings)
     set_mean_image(model, pixels)
     return model
+
+
+def refuse_autoregressive(settings: Train, data: About) -> None:
+    """Raise a `UserError` where settings or images don't go with an autoregressive likelihood."""
+    needs = {
+        "train.network conv": settings.network == "conv",
+        "train.binarize dynamic": settings.binarize == "dynamic",
+        "train.reconstruction cross_entropy": settings.reconstruction == "cross_entropy",
+        "grey images": data.image[0] == 1,
+    }
+    if missing := [need for need, met in needs.items() if not met]:
+        raise UserError(
+            "train.likelihood is autoregressive: allowed with it are only " + ", ".join(missing)
+        )
 
 
 def refuse_contradictions(run: Run, settings: Train) -> None:

@@ -21,9 +21,11 @@ NAMES = (
     "curves",
 )
 
-# Okabe and Ito's palette, which colour-blind readers can tell apart, and a violet.
+# Okabe and Ito's palette, which colour-blind readers can tell apart, and a violet; where it is used
+# up, four of Tol's "muted" scheme.
 COLOURS = {"ae": "#0072B2", "vae": "#D55E00", "cvae": "#009E73", "gan": "#4b1a66"}
 SPARE = ("#CC79A7", "#E69F00", "#56B4E9", "#8a6d00", "#7a7f88", "#000000")
+SPARE += ("#882255", "#44AA99", "#332288", "#117733")
 
 # Ten colours that colour-blind readers tell apart better than a rainbow (Petroff 2021, arXiv
 # 2107.02270), one for each of ten classes.

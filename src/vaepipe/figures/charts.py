@@ -79,7 +79,7 @@ def rate_distortion(inputs: Inputs) -> Figure:
     """All runs in the plane of rate and distortion, where -ELBO is constant along diagonals.
 
     Alemi et al. 2018 (arXiv 1711.00464), figure 1. A dotted line joins the means of models that
-    differ in their KL weight alone. A dashed line at its right end is the AE's reconstruction
+    differ in their KL weight β alone, each labelled with it. A dashed line at its right end is the AE's reconstruction
     loss: nothing limits the information in its code, so it has no rate.
     """
     runs, models = inputs.metrics, inputs.matrix.models
@@ -104,6 +104,8 @@ def rate_distortion(inputs: Inputs) -> Figure:
         for dim in dims if len(family) > 1 else ():
             line = means.loc[[(model, dim) for model in family]].dropna().sort_values("rate")
             axis.plot(line["rate"], line["distortion"], ":", color="#777c85", zorder=1)
+            for (model, _), at in line.iterrows():
+                _beta(axis, model, (at["rate"], at["distortion"]), kind == "vae")
     axis.margins(0.15)
     if "ae" in models:
         _autoencoder_lines(axis, inputs)
@@ -115,11 +117,21 @@ def rate_distortion(inputs: Inputs) -> Figure:
         if runs.loc[runs["model"] == m, "rate"].notna().any()
     ]
     handles += [
-        Line2D([], [], marker=mark, ls="", color="#777c85", label=f"{dim} latents")
+        Line2D([], [], marker=mark, ls="", mfc="none", mec="#777c85", label=f"{dim} latents")
         for dim, mark in zip(dims, MARKERS, strict=False)
     ]
     figure.legend(handles=handles, loc="outside right center")
     return figure
+
+
+def _beta(axis: Axes, model: str, at: tuple[float, float], above: bool) -> None:
+    """A model's KL weight beside its point: to the right and above, or to the left and below."""
+    beta = split(model)[1].get("beta", 1.0)
+    axis.annotate(
+        f"β = {beta:g}", at, (5, 3) if above else (-5, -3), textcoords="offset points",
+        ha="left" if above else "right", va="bottom" if above else "top", fontsize=7,
+        color="#22252a",
+    )  # fmt: skip
 
 
 def _autoencoder_lines(axis: Axes, inputs: Inputs) -> None:
@@ -148,7 +160,7 @@ def _elbo_diagonals(axis: Axes) -> None:
         if x > right or y < bottom + 0.05 * (top - bottom):
             continue  # no room for its label
         axis.annotate(
-            f"-ELBO {total:.0f}", (x, y), (3, -9), textcoords="offset points", fontsize=7,
+            f"−ELBO {total:.0f}", (x, y), (3, -9), textcoords="offset points", fontsize=7,
             color="#777c85", clip_on=True, bbox={"fc": "white", "ec": "none", "pad": 0.6},
         )  # fmt: skip
 

@@ -10,13 +10,14 @@ from vaepipe.core.device import prepare
 from vaepipe.core.files import replacing
 from vaepipe.figures import charts, images, latents
 from vaepipe.figures.inputs import Inputs
+from vaepipe.figures.rate_distortion import rate_distortion
 from vaepipe.figures.structure import structure
 
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 FIGURES = {
     "comparison": charts.comparison,
-    "rate_distortion": charts.rate_distortion,
+    "rate_distortion": rate_distortion,
     "reconstructions": images.reconstructions,
     "samples": images.samples,
     "interpolations": images.interpolations,

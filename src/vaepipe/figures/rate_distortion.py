@@ -1,0 +1,101 @@
+"""The chart of rate and distortion."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from vaepipe.figures import colour
+from vaepipe.figures.inputs import Inputs
+from vaepipe.figures.style import MARKERS, empty, panels
+from vaepipe.models.names import split, title
+
+
+def rate_distortion(inputs: Inputs) -> Figure:
+    """All runs in the plane of rate and distortion, where -ELBO is constant along diagonals.
+
+    Alemi et al. 2018 (arXiv 1711.00464), figure 1. A dotted line joins the means of models that
+    differ in their KL weight β alone, each labelled with it. A dashed line at the right end is the
+    AE's reconstruction loss: nothing limits the information in its code, so it has no rate.
+    """
+    runs, models = inputs.metrics, inputs.matrix.models
+    if "rate" not in runs or runs["rate"].isna().all():
+        return empty("No run has a rate: none of the models is variational.")
+    figure, axes = panels(1, 1, 3.6)
+    axis = axes[0][0]
+    dims = sorted(inputs.matrix.latent_dims)
+    for run in runs.dropna(subset="rate").itertuples():
+        axis.plot(
+            run.rate,
+            run.distortion,
+            MARKERS[dims.index(run.latent_dim) % len(MARKERS)],
+            ms=6,
+            mew=0.8,
+            mec="white",
+            color=colour(run.model, models),
+        )
+    means = runs.groupby(["model", "latent_dim"])[["rate", "distortion"]].mean()
+    for kind in ("vae", "cvae"):
+        family = [m for m in models if split(m)[0] == kind and "learning_rate" not in split(m)[1]]
+        for dim in dims if len(family) > 1 else ():
+            line = means.loc[[(model, dim) for model in family]].dropna().sort_values("rate")
+            axis.plot(line["rate"], line["distortion"], ":", color="#777c85", zorder=1)
+            for (model, _), at in line.iterrows():
+                _beta(axis, model, (at["rate"], at["distortion"]), kind == "vae")
+    axis.margins(0.15)
+    if "ae" in models:
+        _autoencoder_lines(axis, inputs)
+    _elbo_diagonals(axis)
+    axis.set(xlabel="rate, nats per image", ylabel="distortion, nats per image")
+    handles = [
+        Line2D([], [], marker="o", ls="", color=colour(m, models), label=title(m))
+        for m in models
+        if runs.loc[runs["model"] == m, "rate"].notna().any()
+    ]
+    handles += [
+        Line2D([], [], marker=mark, ls="", mfc="none", mec="#777c85", label=f"{dim} latents")
+        for dim, mark in zip(dims, MARKERS, strict=False)
+    ]
+    figure.legend(handles=handles, loc="outside right center")
+    return figure
+
+
+def _beta(axis: Axes, model: str, at: tuple[float, float], above: bool) -> None:
+    """A model's KL weight beside its point: to the right and above, or to the left and below."""
+    beta = split(model)[1].get("beta", 1.0)
+    axis.annotate(
+        f"β = {beta:g}", at, (5, 3) if above else (-5, -3), textcoords="offset points",
+        ha="left" if above else "right", va="bottom" if above else "top", fontsize=7,
+        color="#22252a",
+    )  # fmt: skip
+
+
+def _autoencoder_lines(axis: Axes, inputs: Inputs) -> None:
+    """The AE's reconstruction loss for each latent size, where it lies within reach of the runs."""
+    bottom = axis.get_ylim()[0]
+    for dim in sorted(inputs.matrix.latent_dims):
+        rows = inputs.metrics.query("model == 'ae' and latent_dim == @dim")
+        loss = rows["reconstruction_cross_entropy"].mean()
+        if np.isfinite(loss) and loss > 0.5 * bottom:
+            shade = colour("ae", inputs.matrix.models)
+            axis.axhline(loss, 0.82, ls="--", color=shade)
+            axis.annotate(
+                f"AE, {dim} latents", (0.99, loss), (0, 3), xycoords=("axes fraction", "data"),
+                textcoords="offset points", ha="right", fontsize=7, color=shade,
+            )  # fmt: skip
+
+
+def _elbo_diagonals(axis: Axes) -> None:
+    """Lines of equal -ELBO within the limits of the axis, each labelled at its upper end."""
+    (left, right), (bottom, top) = axis.get_xlim(), axis.get_ylim()
+    axis.set(xlim=(left, right), ylim=(bottom, top))
+    sums = np.arange(np.ceil((left + bottom) / 10) * 10, right + top, 10)
+    for total in sums[:: max(1, len(sums) // 8)]:
+        axis.plot([left, right], [total - left, total - right], "-", lw=0.7, color="#b4b9c1")
+        x, y = max(left, total - top), min(top, total - left)
+        if x > right or y < bottom + 0.05 * (top - bottom):
+            continue  # no room for its label
+        axis.annotate(
+            f"−ELBO {total:.0f}", (x, y), (3, -9), textcoords="offset points", fontsize=7,
+            color="#777c85", clip_on=True, bbox={"fc": "white", "ec": "none", "pad": 0.6},
+        )  # fmt: skip

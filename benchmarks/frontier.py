@@ -78,9 +78,18 @@ def train_point(name: str, point: Mapping[str, object], seed: int, path: Path) -
 
 
 def measure(
-    name: str, point: Mapping[str, object], seed: int, path: Path, samples: int, where: str
+    name: str,
+    point: Mapping[str, object],
+    seed: int,
+    path: Path,
+    samples: int,
+    where: str,
+    chunk: int = 1000,
 ) -> dict[str, object]:
-    """Measure a trained VAE on a device: test -ELBO and NLL, nats; and what training took.
+    """Measure a trained VAE on a device: test -ELBO, rate and NLL, nats; and what training took.
+
+    Args:
+        chunk: decoded images in memory at once.
 
     Raises:
         UserError: the weights are of other settings than the point's.
@@ -92,7 +101,7 @@ def measure(
     device = prepare(where, 1)
     test = test_images(setting.MNIST)
     x = as_input(test.pixels, "dynamic", generator(settings.seed, "evaluation")).to(device)
-    asked = replace(settings, importance_samples=samples)
+    asked = replace(settings, importance_samples=samples, chunk=chunk)
     with torch.no_grad():
         found = likelihood_metrics(
             model.to(device), x, test.labels.to(device), asked, generator(0, "frontier", device)
@@ -103,6 +112,7 @@ def measure(
         "seed": seed,
         **metadata["cost"],
         "neg_elbo": round(found["neg_elbo"].mean().item(), 3),
+        "rate": round(found["rate"].mean().item(), 3),
         "nll": round(found["nll"].mean().item(), 3),
         "samples": samples,
     }
@@ -141,6 +151,9 @@ def main() -> None:
     parser.add_argument(
         "--device", default="auto", help="where the NLL is measured: auto, cuda, cpu"
     )
+    parser.add_argument(
+        "--chunk", type=int, default=1000, help="decoded images in memory at once; more on a GPU"
+    )
     asked = parser.parse_args()
     names = asked.names or [*points]
     if unknown := set(names) - set(points):
@@ -153,7 +166,7 @@ def main() -> None:
     if asked.train_only:
         return
     for job in jobs:
-        row = measure(*job, asked.samples, asked.device)
+        row = measure(*job, asked.samples, asked.device, asked.chunk)
         print({key: value for key, value in row.items() if key != "machine"}, flush=True)
         keep(row)
     render()

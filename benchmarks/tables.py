@@ -240,12 +240,21 @@ def frontier(measured: dict[str, dict]) -> str:
                 number(mean(run["seconds"] for run in runs)),
                 f"{mean(run['validation'] for run in runs):.2f}",
                 f"{mean(run['neg_elbo'] for run in runs):.2f}",
+                f"{mean(run['rate'] for run in runs):.1f}",
                 f"{mean(nll):.2f} ({min(nll):.2f} to {max(nll):.2f})",
                 len(runs),
                 ", ".join(sorted({f"{run['samples']:,}" for run in runs})),
             ]
         )
-    head = ["point", "family", "epochs", "processor seconds", "validation -ELBO", "test -ELBO"]
+    head = [
+        "point",
+        "family",
+        "epochs",
+        "processor seconds",
+        "validation −ELBO",
+        "test −ELBO",
+        "rate",
+    ]
     return table([*head, "test NLL (range over seeds)", "seeds", "K"], rows)
 
 

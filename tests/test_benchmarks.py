@@ -100,7 +100,17 @@ def measured() -> dict[str, dict]:
     axes = {"width": {"rows": [*rows, failed], "exponent_seconds": 1.0}}
     gpu = {"what": "100 epochs", "measured": of(4), "goal": "under 5", "met": True}
     rate = {"what": "steps/s", "measured": of(8000), "goal": "", "met": None}
+    run = {
+        "name": "ar-4",
+        "family": "MLP",
+        "seed": 0,
+        "epochs": 4,
+        "seconds": 150.0,
+        "validation": 87.0,
+    }
+    run |= {"neg_elbo": 86.0, "rate": 12.0, "nll": 84.6, "samples": 1000, "machine": machine}
     return {
+        "frontier": {"runs": [run, run | {"seed": 1, "nll": 84.2}]},
         "bench": bench,
         "growth": {"axes": axes, "machine": machine},
         "gpu": {"rows": [gpu, rate], "device": "a GPU", "torch": "2", "cuda": "13"},
@@ -110,6 +120,7 @@ def measured() -> dict[str, dict]:
 def test_tables_show_what_was_measured(measured):
     shown = page.rendered("".join(f"<!-- {t} -->old<!-- /{t} -->" for t in tables.TABLES), measured)
     assert "old" not in shown
+    assert "84.40 (84.20 to 84.60)" in shown
     for text in ("12,300", "6.79 (3.39 to 13.6)", "105.40", "3 of 3", "70%", "17.9", "no memory"):
         assert text in shown
     for text in (
@@ -323,6 +334,7 @@ def test_a_point_of_the_frontier_is_trained_once_and_measured_with_what_that_too
     assert "tiny seed 0: 1 of 1 epochs" in capfd.readouterr().out
     row = frontier.measure("tiny", point, 0, path, 2, "cpu")
     assert row["nll"] < row["neg_elbo"] < 784
+    assert row["rate"] < row["neg_elbo"]
     assert row["epochs"] == 1
     assert row["seconds"] > 0
     written = path.read_bytes()

@@ -68,9 +68,6 @@ KINDS = {
 OF_FIXTURES = {"browser": "chromium"}  # what tests need that use these
 
 
-OF_FIXTURES = {"browser": "chromium"}  # what tests need that use these
-
-
 def needed(item) -> list[str]:
     """What a test needs of the machine, by its names in tests/needs.py."""
     marked = [name for mark in item.iter_markers("needs") for name in mark.args]

@@ -87,9 +87,9 @@ class Autoregressive(nn.Module):
         ]
         near = torch.stack(before).flatten(1).T
         added = self.neighbours(near).view(*x.shape, self.values)
-        return self._of(features.unflatten(-1, (-1, self.values)), added)
+        return self._combined(features.unflatten(-1, (-1, self.values)), added)
 
-    def _of(self, features: Tensor, added: Tensor) -> Tensor:
+    def _combined(self, features: Tensor, added: Tensor) -> Tensor:
         hidden = self.activation(features + added.to(features.dtype))
         return features[..., 0] + self.output(hidden)[..., 0].to(features.dtype)
 
@@ -107,7 +107,7 @@ class Autoregressive(nn.Module):
             for column in range(width):
                 window = image[:, row : row + REACH + 1, column : column + 2 * REACH + 1]
                 added = self.neighbours(window.flatten(1)[:, : len(BEFORE)])
-                logits = self._of(features[:, row, column], added)
+                logits = self._combined(features[:, row, column], added)
                 drawn = uniform[:, row, column] < logits.sigmoid()
                 image[:, row + REACH, column + REACH] = drawn
         return image[:, REACH:, REACH:-REACH].flatten(1)

@@ -80,8 +80,8 @@ def _autoencoder_lines(axis: Axes, inputs: Inputs) -> None:
             shade = colour("ae", inputs.matrix.models)
             axis.axhline(loss, 0.82, ls="--", color=shade)
             axis.annotate(
-                f"AE, {dim} latents", (0.99, loss), (0, 3), xycoords=("axes fraction", "data"),
-                textcoords="offset points", ha="right", fontsize=7, color=shade,
+                f"AE, {dim} latents", (0.99, loss), (0, -3), xycoords=("axes fraction", "data"),
+                textcoords="offset points", ha="right", va="top", fontsize=7, color=shade,
             )  # fmt: skip
 
 

@@ -325,8 +325,8 @@ def test_frechet_distance_and_conditional_accuracy_rank_images(trained_classifie
             conditional = True
             prior = NormalPrior()
 
-            def decode(self, z, digits):
-                return torch.logit(images, eps=1e-6)
+            def images(self, z, digits):
+                return images
 
         with torch.no_grad():
             return sample_quality(Model(), trained_classifier, len(images), 0, 0, CPU)

@@ -5,13 +5,13 @@ validation images, and measured once on all test images: -ELBO, and NLL by the i
 bound with K = 1,000. Training, whose processor seconds count, is on the processor; the bound, which
 takes longer, is measured on a GPU where there is one. Weights stay in results/frontier/, so that
 the two can be done apart. What is measured is added to docs/frontier.json; the table of
-docs/literature.md and docs/images/frontier.png are made anew from it.
+docs/literature.md, docs/images/frontier.png and frontier-samples.png are made anew from it.
 """
 
 import argparse
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
@@ -38,8 +38,10 @@ FILE = Path(__file__).with_name("frontier.yaml")
 SOURCE = setting.ROOT / "docs" / "frontier.json"
 PAGE = setting.ROOT / "docs" / "literature.md"
 PLOT = setting.ROOT / "docs" / "images" / "frontier.png"
+SAMPLED = setting.ROOT / "docs" / "images" / "frontier-samples.png"
 WEIGHTS = setting.ROOT / "results" / "frontier"
 SAMPLES = 1000
+DRAWN = 14  # images of each row of the figure of samples
 
 
 def train_point(name: str, point: Mapping[str, object], seed: int, path: Path) -> None:
@@ -135,6 +137,29 @@ def render() -> None:
     frontier(runs, PLOT)
 
 
+@torch.no_grad()
+def draw_samples(names: Sequence[str], folder: Path, to: Path) -> None:
+    """Test images with each pixel drawn, and draws from p(z) p(x|z) of some points' first seed.
+
+    Pixels of 0 and 1 all, also of models whose pixels are independent given z, which elsewhere are
+    shown as means.
+    """
+    from vaepipe.figures.style import image_rows
+
+    test = test_images(setting.MNIST).first(DRAWN)
+    rows = {"test images": as_input(test.pixels, "dynamic", generator(0, "evaluation"))}
+    for name in names:
+        model, _ = weights.load(folder / f"{name}-s0.safetensors")
+        rng = generator(0, "samples")
+        z = model.prior.from_normal(
+            torch.randn(DRAWN, model.architecture.latent_dim, generator=rng)
+        )
+        kind, _, epochs = name.rpartition("-")
+        images = model.images(z, test.labels).bernoulli(generator=rng)
+        rows[f"{kind},\n{epochs} epochs"] = images
+    image_rows(rows).savefig(to, dpi=150, bbox_inches="tight")
+
+
 def main() -> None:
     points = read_yaml(FILE)
     parser = argparse.ArgumentParser(
@@ -154,6 +179,10 @@ def main() -> None:
     parser.add_argument(
         "--chunk", type=int, default=1000, help="decoded images in memory at once; more on a GPU"
     )
+    parser.add_argument(
+        "--drawn", nargs="+", choices=[*points], metavar="NAME", help="of the figure of samples",
+        default=["conv-12", "autoregressive-4", "autoregressive-20"],
+    )  # fmt: skip
     asked = parser.parse_args()
     names = asked.names or [*points]
     if unknown := set(names) - set(points):
@@ -170,6 +199,7 @@ def main() -> None:
         print({key: value for key, value in row.items() if key != "machine"}, flush=True)
         keep(row)
     render()
+    draw_samples(asked.drawn, asked.to, SAMPLED)
 
 
 if __name__ == "__main__":

@@ -341,6 +341,8 @@ def test_a_point_of_the_frontier_is_trained_once_and_measured_with_what_that_too
     frontier.train_point("tiny", point, 0, path)
     assert path.read_bytes() == written
     assert not capfd.readouterr().out
+    frontier.draw_samples(["tiny"], path.parent, tmp_path / "samples.png")
+    assert (tmp_path / "samples.png").stat().st_size > 1000
     other = point | {"train": train | {"epochs": 2}}
     with pytest.raises(UserError, match="other settings"):
         frontier.measure("tiny", other, 0, path, 2, "cpu")

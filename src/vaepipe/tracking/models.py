@@ -24,6 +24,7 @@ CODE = (
     "core/__init__.py",
     "core/errors.py",
     "core/files.py",
+    "core/rng.py",
     "models",
     "tracking/__init__.py",
     "tracking/pyfunc.py",

@@ -41,7 +41,8 @@ PLOT = setting.ROOT / "docs" / "images" / "frontier.png"
 SAMPLED = setting.ROOT / "docs" / "images" / "frontier-samples.png"
 WEIGHTS = setting.ROOT / "results" / "frontier"
 SAMPLES = 1000
-DRAWN = 14  # images of each row of the figure of samples
+DRAWN = ("conv-12", "autoregressive-4", "autoregressive-20")  # in the figure of samples
+IMAGES = 14  # of each of its rows
 
 
 def train_point(name: str, point: Mapping[str, object], seed: int, path: Path) -> None:
@@ -86,7 +87,7 @@ def measure(
     path: Path,
     samples: int,
     where: str,
-    chunk: int = 1000,
+    chunk: int,
 ) -> dict[str, object]:
     """Measure a trained VAE on a device: test -ELBO, rate and NLL, nats; and what training took.
 
@@ -139,20 +140,20 @@ def render() -> None:
 
 @torch.no_grad()
 def draw_samples(names: Sequence[str], folder: Path, to: Path) -> None:
-    """Test images with each pixel drawn, and draws from p(z) p(x|z) of some points' first seed.
+    """Test images with each pixel drawn, and draws from p(z) p(x|z) of some points' seed 0.
 
     Pixels of 0 and 1 all, also of models whose pixels are independent given z, which elsewhere are
     shown as means.
     """
     from vaepipe.figures.style import image_rows
 
-    test = test_images(setting.MNIST).first(DRAWN)
+    test = test_images(setting.MNIST).first(IMAGES)
     rows = {"test images": as_input(test.pixels, "dynamic", generator(0, "evaluation"))}
     for name in names:
         model, _ = weights.load(folder / f"{name}-s0.safetensors")
         rng = generator(0, "samples")
         z = model.prior.from_normal(
-            torch.randn(DRAWN, model.architecture.latent_dim, generator=rng)
+            torch.randn(IMAGES, model.architecture.latent_dim, generator=rng)
         )
         kind, _, epochs = name.rpartition("-")
         images = model.images(z, test.labels).bernoulli(generator=rng)
@@ -179,10 +180,6 @@ def main() -> None:
     parser.add_argument(
         "--chunk", type=int, default=1000, help="decoded images in memory at once; more on a GPU"
     )
-    parser.add_argument(
-        "--drawn", nargs="+", choices=[*points], metavar="NAME", help="of the figure of samples",
-        default=["conv-12", "autoregressive-4", "autoregressive-20"],
-    )  # fmt: skip
     asked = parser.parse_args()
     names = asked.names or [*points]
     if unknown := set(names) - set(points):
@@ -199,7 +196,9 @@ def main() -> None:
         print({key: value for key, value in row.items() if key != "machine"}, flush=True)
         keep(row)
     render()
-    draw_samples(asked.drawn, asked.to, SAMPLED)
+    # The weights of all points that the figure shows are there after a whole run alone.
+    if all((asked.to / f"{name}-s0.safetensors").exists() for name in DRAWN):
+        draw_samples(DRAWN, asked.to, SAMPLED)
 
 
 if __name__ == "__main__":

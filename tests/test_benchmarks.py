@@ -332,7 +332,7 @@ def test_a_point_of_the_frontier_is_trained_once_and_measured_with_what_that_too
     path = tmp_path / "weights" / "tiny-s0.safetensors"
     frontier.train_point("tiny", point, 0, path)
     assert "tiny seed 0: 1 of 1 epochs" in capfd.readouterr().out
-    row = frontier.measure("tiny", point, 0, path, 2, "cpu")
+    row = frontier.measure("tiny", point, 0, path, 2, "cpu", 1000)
     assert row["nll"] < row["neg_elbo"] < 784
     assert row["rate"] < row["neg_elbo"]
     assert row["epochs"] == 1
@@ -345,4 +345,4 @@ def test_a_point_of_the_frontier_is_trained_once_and_measured_with_what_that_too
     assert (tmp_path / "samples.png").stat().st_size > 1000
     other = point | {"train": train | {"epochs": 2}}
     with pytest.raises(UserError, match="other settings"):
-        frontier.measure("tiny", other, 0, path, 2, "cpu")
+        frontier.measure("tiny", other, 0, path, 2, "cpu", 1000)

@@ -154,7 +154,7 @@ def compares(inputs: Inputs, table: Table, run: Run) -> None:
         _error(inputs, table, run, arm, images, originals)
         table.add_seconds("compares", arm, *at, seconds=time.process_time() - begin)
         arm = "vae-inverted"
-        if model.architecture.outputs > 1:
+        if model.architecture.likelihood == "autoregressive":
             return  # its images are drawn pixel by pixel: there is nothing to descend along
     begin = time.process_time()
     z, _ = invert(

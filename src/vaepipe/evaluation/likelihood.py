@@ -119,7 +119,7 @@ def reconstruction_metrics(model: nn.Module, x: Tensor, labels: Tensor) -> dict[
     """
     logits = model.decode(model.codes(x, labels), labels)
     found = {"reconstruction_cross_entropy": -model.likelihood.log_density(logits, x)}
-    if model.architecture.outputs == 1:
+    if model.architecture.likelihood != "autoregressive":
         found["reconstruction_squared_error"] = objectives.squared_error(logits, x)
     return found
 

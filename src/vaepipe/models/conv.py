@@ -71,7 +71,7 @@ class Upsampling(nn.Module):
 
     Each block of 2 x 2 pixels that it gives depends on 2 x 2 pixels of its input: so it is computed
     as a 2 x 2 convolution to four times the channels (Shi et al. 2016, arXiv 1609.05158), which on
-    a processor takes half the time of the transposed one.
+    a processor takes three fifths of the time of PyTorch's transposed one.
     """
 
     def __init__(self, inputs: int, outputs: int, rng: torch.Generator):

@@ -32,7 +32,7 @@ class Served:
     def predict(
         self, model_input: Mapping[str, np.ndarray], params: Mapping[str, Any] | None = None
     ) -> np.ndarray:
-        """Probabilities of the pixels `[n, pixels]`, one row for each row given.
+        """Images `[n, pixels]` with values from 0 to 1, one row for each row given.
 
         Args:
             model_input: `image` `[n, pixels]` in [0, 1] and, for a conditional model, `label`

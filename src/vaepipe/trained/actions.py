@@ -101,8 +101,8 @@ def reconstruct(
     x = _input(trained, images, invert, seed, notes)
     labels = _labels(trained, label, len(x))
     model = trained.model
-    means = model.images(model.codes(x, labels), labels)
-    return pictures(x, trained.data), pictures(means, trained.data)
+    decoded = model.images(model.codes(x, labels), labels)
+    return pictures(x, trained.data), pictures(decoded, trained.data)
 
 
 @no_grad
@@ -154,8 +154,8 @@ def interpolate(
     x = _input(trained, [first, last], invert, seed, notes)
     start, end = trained.model.codes(x, _labels(trained, label, 2))
     z = torch.lerp(start, end, torch.linspace(0, 1, steps)[:, None])
-    means = trained.model.images(z, _labels(trained, label, steps))
-    return pictures(means, trained.data)
+    decoded = trained.model.images(z, _labels(trained, label, steps))
+    return pictures(decoded, trained.data)
 
 
 @no_grad

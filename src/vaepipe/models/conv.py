@@ -90,7 +90,8 @@ class Upsampling(nn.Module):
 class ConvDecoder(nn.Module):
     """Codes and what else is given, `[n, latent_dim + given]`, to logits `[n, pixels]`.
 
-    Or to several values for each pixel, `[n, pixels * outputs]`, the first of which is its logit.
+    Or to several values for each pixel, `[n, pixels * outputs]`, to the first of which its bias is
+    added.
     """
 
     def __init__(self, a: Architecture, given: int, rng: torch.Generator):

@@ -127,6 +127,14 @@ def test_the_nats_of_the_latents_add_up_to_the_rate(inputs):
     assert active.tolist() == [v > 0.01 for v in mean.var(0).tolist()]
 
 
+def test_no_label_covers_a_run_in_the_plane_of_rate_and_distortion(inputs):
+    axis = draw.FIGURES["rate_distortion"](inputs).axes[0]
+    points = [line.zorder for line in axis.lines if line.get_marker() not in ("None", "")]
+    labels = [text.zorder for text in axis.texts if "ELBO" in text.get_text()]
+    assert len(points) == 8
+    assert min(points) > max(labels)
+
+
 def test_all_models_decode_the_same_draws_and_a_cvae_is_asked_for_the_columns_digit(inputs):
     run = Run("cvae", 3, 0)
     drawn = images.from_prior(inputs, run, rows=2, columns=4)

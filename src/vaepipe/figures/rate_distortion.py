@@ -10,6 +10,8 @@ from vaepipe.figures.inputs import Inputs
 from vaepipe.figures.style import MARKERS, empty, panels
 from vaepipe.models.names import split, title
 
+PAPER = {"fc": "white", "ec": "none", "pad": 0.6}  # behind labels that lie on lines
+
 
 def rate_distortion(inputs: Inputs) -> Figure:
     """All runs in the plane of rate and distortion, where -ELBO is constant along diagonals.
@@ -39,7 +41,7 @@ def rate_distortion(inputs: Inputs) -> Figure:
         family = [m for m in models if split(m)[0] == kind and "learning_rate" not in split(m)[1]]
         for dim in dims if len(family) > 1 else ():
             line = means.loc[[(model, dim) for model in family]].dropna().sort_values("rate")
-            axis.plot(line["rate"], line["distortion"], ":", color="#777c85", zorder=1)
+            axis.plot(line["rate"], line["distortion"], ":", color="#777c85", zorder=1.5)
             for (model, _), at in line.iterrows():
                 _beta(axis, model, (at["rate"], at["distortion"]), kind == "vae")
     axis.margins(0.15)
@@ -82,6 +84,7 @@ def _autoencoder_lines(axis: Axes, inputs: Inputs) -> None:
             axis.annotate(
                 f"AE, {dim} latents", (0.99, loss), (0, -3), xycoords=("axes fraction", "data"),
                 textcoords="offset points", ha="right", va="top", fontsize=7, color=shade,
+                bbox=PAPER,
             )  # fmt: skip
 
 
@@ -91,11 +94,13 @@ def _elbo_diagonals(axis: Axes) -> None:
     axis.set(xlim=(left, right), ylim=(bottom, top))
     sums = np.arange(np.ceil((left + bottom) / 10) * 10, right + top, 10)
     for total in sums[:: max(1, len(sums) // 8)]:
-        axis.plot([left, right], [total - left, total - right], "-", lw=0.7, color="#b4b9c1")
+        axis.plot(
+            [left, right], [total - left, total - right], "-", lw=0.7, color="#b4b9c1", zorder=1
+        )
         x, y = max(left, total - top), min(top, total - left)
-        if x > right or y < bottom + 0.05 * (top - bottom):
+        if x > right - 0.12 * (right - left) or y < bottom + 0.05 * (top - bottom):
             continue  # no room for its label
         axis.annotate(
             f"−ELBO {total:.0f}", (x, y), (3, -9), textcoords="offset points", fontsize=7,
-            color="#777c85", clip_on=True, bbox={"fc": "white", "ec": "none", "pad": 0.6},
+            color="#777c85", clip_on=True, bbox=PAPER, zorder=1.2,  # under the points of runs
         )  # fmt: skip

@@ -4,6 +4,9 @@ Copies the tree, sets tiny nets, one epoch and few made-up images of 8 x 8 pixel
 Snakemake on it stage by stage; every number is the wall time of one call of Snakemake, its start
 included. With `--cluster` the runs go to a Slurm of two nodes on the loopback address, which needs
 root (see tests/cluster.py). Results are printed as a line of JSON for each size.
+
+With `--smoke SEEDS`, instead: the smoke preset with so many seeds by one call of Snakemake, its
+wall seconds, and the processor seconds of each stage; those of `snakemake` are the driver's own.
 """
 
 import argparse
@@ -19,6 +22,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import yaml
 
+from benchmarks import main_job
 from benchmarks.timing import machine
 from vaepipe.core.files import read_yaml
 
@@ -116,13 +120,44 @@ def measure(runs: int, seeds: int, cores: int, cluster: bool) -> dict[str, objec
         return found
 
 
+def measure_smoke(seeds: int, cores: int) -> dict[str, object]:
+    """Seconds of planning, of the smoke preset with so many seeds, and of nothing left to do."""
+    with TemporaryDirectory() as folder:
+        tree = main_job.copied_tree(Path(folder) / "tree")
+        asked = ["--configfile", "params/smoke.yaml", "--config"]
+        asked += [f"matrix={{seeds: {[*range(seeds)]}}}"]
+        plain, usage = main_job.environment(tree), Path(folder) / "usage"
+        job = ["-m", "snakemake", "--cores", str(cores), *asked]
+        plan, _ = main_job.run(tree, ["-m", "snakemake", "-n", "-q", *asked], plain)
+        wall, cpu = main_job.run(tree, job, main_job.environment(tree, usage))
+        stages, _ = main_job.by_stage(tree, usage)
+        nothing, _ = main_job.run(tree, job, plain)
+        return {
+            "smoke_with_seeds": seeds,
+            "runs": len([*(tree / "results/metrics").glob("*.json")]),
+            "plan": round(plan, 1),
+            "wall_seconds": round(wall, 1),
+            "cpu_seconds": round(cpu, 1),
+            "share_of_driver": round(stages["snakemake"]["cpu_seconds"] / cpu, 4),
+            "nothing_to_do": round(nothing, 1),
+            "stages": stages,
+            "report_mib": round((tree / "results/report.html").stat().st_size / 2**20, 1),
+        }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, nargs="+", default=[10, 100], help="even numbers")
     parser.add_argument("--seeds", type=int, default=10, help="of a cell, which one job takes")
     parser.add_argument("--cores", type=int, default=2, help="where there is no cluster")
     parser.add_argument("--cluster", action="store_true", help="on a Slurm of two nodes")
+    parser.add_argument(
+        "--smoke", type=int, metavar="SEEDS", help="the smoke preset, so many seeds"
+    )
     flags = parser.parse_args()
+    if flags.smoke:
+        print(json.dumps(machine() | measure_smoke(flags.smoke, flags.cores), indent=2))
+        return
     if flags.cluster:
         sys.path.insert(0, str(ROOT / "tests"))
         from cluster import slurm

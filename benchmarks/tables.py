@@ -232,6 +232,7 @@ def frontier(measured: dict[str, dict]) -> str:
     rows = []
     for name, runs in sorted(points.items(), key=lambda p: mean(r["seconds"] for r in p[1])):
         nll = [run["nll"] for run in runs]
+        over_seeds = f" ({min(nll):.2f} to {max(nll):.2f})" if len(runs) > 1 else ""
         rows.append(
             [
                 f"`{name}`",
@@ -241,7 +242,7 @@ def frontier(measured: dict[str, dict]) -> str:
                 f"{mean(run['validation'] for run in runs):.2f}",
                 f"{mean(run['neg_elbo'] for run in runs):.2f}",
                 f"{mean(run['rate'] for run in runs):.1f}",
-                f"{mean(nll):.2f} ({min(nll):.2f} to {max(nll):.2f})",
+                f"{mean(nll):.2f}{over_seeds}",
                 len(runs),
                 ", ".join(sorted({f"{run['samples']:,}" for run in runs})),
             ]

@@ -288,10 +288,10 @@ def _flow(latent_dim: int, seed: int = 0) -> FlowPrior:
 @torch.no_grad()
 def flow_density_integrates_to_one() -> None:
     """Over a grid that holds nearly all of it."""
-    axis = torch.linspace(-40, 40, 801).double()
+    axis = torch.linspace(-40, 40, 201, dtype=torch.float64)
     grid = torch.cartesian_prod(axis, axis)
     cell = (axis[1] - axis[0]) ** 2
-    assert abs(_flow(2).log_density(grid).exp().sum() * cell - 1) < 1e-3
+    assert abs(_flow(2).log_density(grid).exp().sum() * cell - 1) < 1e-4
 
 
 def flow_density_by_jacobian() -> None:

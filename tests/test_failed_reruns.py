@@ -142,8 +142,9 @@ def test_snakemake_puts_back_what_a_failed_rerun_deleted(smoke_tree, tmp_path, s
     # They are not taken for what the new settings give, nor for what the old ones gave.
     jobs = {"train": 3, "classify": 1, "evaluate": 3}[stage]
     for words in (settings, ()):
-        assert f"\n{stage} " in planned(tree, *words)
-        assert planned(tree, *words).count(f"rule {stage}:") == jobs
+        plan = planned(tree, *words)
+        assert f"\n{stage} " in plan
+        assert plan.count(f"rule {stage}:") == jobs
     succeeded(snakemake(tree, "--touch"))
     assert "Nothing to be done" in planned(tree)
     assert precious(tree) == before

@@ -155,6 +155,8 @@ def main() -> None:
         "--smoke", type=int, metavar="SEEDS", help="the smoke preset, so many seeds"
     )
     flags = parser.parse_args()
+    if flags.smoke and flags.cluster:
+        parser.error("--smoke runs on this machine: leave out --cluster")
     if flags.smoke:
         print(json.dumps(machine() | measure_smoke(flags.smoke, flags.cores), indent=2))
         return

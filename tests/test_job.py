@@ -70,6 +70,17 @@ def test_the_files_of_runs_trained_at_once(train, tmp_path, capsys):
     assert not results.checkpoint(*RUNS).exists()
 
 
+def test_a_hundred_seeds_have_a_checkpoint_whose_name_fits(tmp_path):
+    """Their seeds, one by one, were longer than the 255 bytes that a file's name may have."""
+    results = Results(tmp_path)
+    many = [Run("vae", 20, seed) for seed in range(1000, 1100)]
+    path = results.checkpoint(*many)
+    path.parent.mkdir()
+    path.with_suffix(".safetensors.part").touch()
+    assert len({path, results.checkpoint(*many[:99]), results.checkpoint(many[0])}) == 3
+    assert results.checkpoint(*RUNS).name == "vae-z3-s0+1+2.safetensors"
+
+
 def test_runs_in_turn_are_the_runs_by_themselves(train, tmp_path):
     """To the bit, and the others are trained if one fails."""
     results = train(RUNS, tmp_path / "in turn", failing=1, settings=IN_TURN)

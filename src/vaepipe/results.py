@@ -24,8 +24,15 @@ class Run:
         return f"{self.model}-z{self.latent_dim}-s{self.seed}"
 
 
+NAMED = 10  # runs whose seeds are all in their name: a file's name has at most 255 bytes
+
+
 def name_of(runs: Sequence[Run]) -> str:
-    """The name of runs that differ in their seeds alone, such as `vae-z20-s0+1+2`."""
+    """The name of runs that differ in their seeds alone: `vae-z20-s0+1+2`, or of many
+    `vae-z20-s0-and-99-more`.
+    """
+    if len(runs) > NAMED:
+        return f"{runs[0].name}-and-{len(runs) - 1}-more"
     return "+".join([runs[0].name, *(str(run.seed) for run in runs[1:])])
 
 

@@ -87,7 +87,7 @@ $(VENV)/.bench: $(READY)
 	$(INSTALL) --constraint requirements-dev.lock --no-build-isolation --editable '.[bench]'
 	touch $@
 
-bench: $(VENV)/.bench  ## measure speed and memory against peers and the floor: a quarter of an hour
+bench: $(VENV)/.bench  ## measure speed and memory against peers and the floor: 15 to 40 minutes
 	python -m benchmarks
 
 growth: $(READY)  ## measure time and memory against sizes; 8 GB of disk: a quarter of an hour

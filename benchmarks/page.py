@@ -1,8 +1,9 @@
 """Measurements to results/, docs/performance.json and the tables of docs/performance.md.
 
-docs/performance.json holds the latest measurements, by section (`bench`, `growth`, `gpu`). The
-page's text is written by hand; between `<!-- name -->` and `<!-- /name -->` is the table that
-`tables.TABLES` makes of the JSON.
+docs/performance.json holds the latest measurements, by section (`bench`, `growth`, `gpu`), those of
+`bench` by the processor's instruction set, because ratios differ between machines. The page's text
+is written by hand; between `<!-- name -->` and `<!-- /name -->` is the table that `tables.TABLES`
+makes of the JSON.
 """
 
 import json
@@ -38,7 +39,10 @@ def rendered(
 def record(section: str, found: dict[str, object]) -> None:
     """Save a section's measurements, and write the page and its plot anew."""
     write_json(ROOT / "results" / f"{section}.json", found)
-    measured = (read_json(SOURCE) if SOURCE.exists() else {}) | {section: found}
+    measured = read_json(SOURCE) if SOURCE.exists() else {}
+    if section == "bench":
+        found = measured.get("bench", {}) | {found["machine"]["instructions"]: found}
+    measured[section] = found
     write_text(SOURCE, json.dumps(measured, indent=1) + "\n")
     write_text(PAGE, rendered(PAGE.read_text(encoding="utf-8"), measured))
     if section == "growth":

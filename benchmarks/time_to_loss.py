@@ -22,7 +22,7 @@ from vaepipe.training.loop import validate
 
 EPOCHS = 10
 EVERY = 2  # epochs of the loop between two runs of this project
-GOAL = 15
+GOALS = {"float32": 8, "bfloat16": 15}  # of the loop's time over this project's
 
 
 def timed(training: Images, test: Images, settings: Train, seed: int) -> tuple[float, float]:
@@ -50,7 +50,7 @@ def measure(training: Images, test: Images, epochs: int = EPOCHS) -> dict[str, o
         "target_nats": round(target, 2),
         "example_seconds": round(whole, 1),
         "example_test_seconds": round(sum(in_tests), 1),
-        "goal": GOAL,
+        "goals": GOALS,
     }
     for name, each in runs.items():
         seconds, losses = zip(*each, strict=True)

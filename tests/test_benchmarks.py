@@ -16,6 +16,7 @@ from benchmarks import (
     full,
     growth,
     page,
+    recipes,
     setting,
     tables,
     throughput,
@@ -31,9 +32,10 @@ from vaepipe.core.errors import UserError
 from vaepipe.core.files import read_json, read_table
 from vaepipe.data import dataset
 from vaepipe.data.idx import read_idx
+from vaepipe.models import networks
 from vaepipe.params import Matrix
 from vaepipe.report import longer
-from vaepipe.results import Results
+from vaepipe.results import Results, Run
 from vaepipe.training import loop
 
 
@@ -59,7 +61,7 @@ def measured() -> dict[str, dict]:
         "versions": dict.fromkeys(("python", "torch", "numpy", "snakemake", "dvc"), "1.2"),
     }
     stage = {"jobs": 18, "wall_seconds": 200.0, "cpu_seconds": 190.0, "peak_mib": 500}
-    reached = {"seconds": of(4), "test_nats": of(105.4), "reached": 3, "ratio": of(15)}
+    reached = {"seconds": of(4), "test_nats": of(105.4), "reached": 3, "ratio": of(8)}
     bench = {
         "machine": machine,
         "throughput": {
@@ -73,7 +75,7 @@ def measured() -> dict[str, dict]:
             "target_nats": 105.5,
             "example_seconds": 60.0,
             "example_test_seconds": 4.0,
-            "goal": time_to_loss.GOAL,
+            "goals": time_to_loss.GOALS,
             "float32": reached,
         },
         "bound": {
@@ -111,7 +113,7 @@ def measured() -> dict[str, dict]:
     run |= {"neg_elbo": 86.0, "rate": 12.0, "nll": 84.6, "samples": 1000, "machine": machine}
     return {
         "frontier": {"runs": [run, run | {"seed": 1, "nll": 84.2}]},
-        "bench": bench,
+        "bench": {"AVX2": bench},
         "growth": {"axes": axes, "machine": machine},
         "gpu": {"rows": [gpu, rate], "device": "a GPU", "torch": "2", "cuda": "13"},
     }
@@ -134,7 +136,7 @@ def test_tables_show_what_was_measured(measured):
 
 
 GOALS = {
-    "throughput_ratios": [
+    "throughput": [
         (("throughput", "ratios float32", "example", "median"), 2.99),
         (("throughput", "ratios float32", "pythae", "median"), 1.49),
         (("throughput", "ratios float32", "floor", "median"), 1.31),
@@ -146,7 +148,7 @@ GOALS = {
         (("main_job", "no_op_seconds", "dvc repro", "median"), 3.1),
         (("main_job", "start_up", "train", "wall_seconds", "median"), 3.1),
     ],
-    "time_to_loss": [(("time_to_loss", "float32", "ratio", "median"), 14.9)],
+    "time_to_loss": [(("time_to_loss", "float32", "ratio", "median"), 7.9)],
 }
 
 
@@ -156,7 +158,7 @@ GOALS = {
 def test_a_goal_missed_by_little_is_not_met(measured, name, path, value):
     assert "not met" not in tables.TABLES[name](measured)
     *outer, last = path
-    place = measured["bench"]
+    place = measured["bench"]["AVX2"]
     for key in outer:
         # Two ratios share one dict above.
         place[key] = dict(place[key])
@@ -172,6 +174,33 @@ def test_the_page_is_what_its_source_says():
     assert page.rendered(text, read_json(page.SOURCE)) == text
     measured = {"frontier": read_json(frontier.SOURCE)} if frontier.SOURCE.exists() else {}
     assert page.rendered(literature, measured) == literature
+
+
+def test_each_machine_has_its_own_tables(measured):
+    [found] = measured["bench"].values()
+    other = dict(found, machine=found["machine"] | {"instructions": "AVX512"})
+    del other["main_job"]
+    measured["bench"]["AVX512"] = other
+    assert tables.TABLES["machines"](measured).count("a processor") == 2
+    assert re.findall("^AVX.*:$", tables.TABLES["bound"](measured), re.MULTILINE) == [
+        "AVX2:",
+        "AVX512:",
+    ]
+    assert "AVX512" not in tables.TABLES["main_job"](measured)
+
+
+def test_a_recipe_changes_its_own_trainings_alone(mnist_folder, monkeypatch):
+    """One process trains many: what a recipe changes in the code ends with it."""
+    monkeypatch.setattr(setting, "MNIST", mnist_folder)
+    small = {"hidden": [8], "epochs": 1, "batch_size": 1000}
+    run = Run("ae", 3, 0)
+    before = recipes.measure("default", small, run)
+    changed = recipes.measure("changed", small | {"adam_betas": [0.5, 0.6]}, run)
+    assert changed["validation_loss"] != before["validation_loss"]
+    label = recipes.measure("label", small | {"label_scale": 1.0}, run)
+    after = recipes.measure("default", small, run)
+    assert networks.LABEL_SCALE == recipes.LABEL_SCALE
+    assert before["validation_loss"] == after["validation_loss"] == label["validation_loss"]
 
 
 def test_without_measurements_tables_say_so():

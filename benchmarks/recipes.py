@@ -31,8 +31,6 @@ from vaepipe.data.sources import fetch
 from vaepipe.evaluation import classifier as classifiers
 from vaepipe.evaluation.generation import generated
 from vaepipe.models import networks
-from vaepipe.models.ae import AE
-from vaepipe.models.vae import VAE
 from vaepipe.results import Run
 from vaepipe.training import checkpoint
 from vaepipe.training.loop import train
@@ -40,8 +38,8 @@ from vaepipe.training.loop import train
 FILE = Path(__file__).with_name("recipes.yaml")
 CELLS = tuple(product(("ae", "vae", "cvae"), (3, 20)))
 ASKED = 2000  # generated images
-# What a recipe may change besides the settings: constants of the code, as they are without it.
-LABEL_SCALE, ADAM_BETAS = networks.LABEL_SCALE, VAE.adam_betas
+# What a recipe may change besides the settings: a constant of the code, as it is without it.
+LABEL_SCALE = networks.LABEL_SCALE
 
 
 def measure(name: str, changes: Mapping[str, object], run: Run) -> dict[str, object]:
@@ -50,7 +48,6 @@ def measure(name: str, changes: Mapping[str, object], run: Run) -> dict[str, obj
     """
     changes = dict(changes)
     networks.LABEL_SCALE = changes.pop("label_scale", LABEL_SCALE)
-    AE.adam_betas = VAE.adam_betas = tuple(changes.pop("adam_betas", ADAM_BETAS))
     whole = read_yaml(setting.ROOT / "params.yaml")
     whole["train"] |= changes
     settings = replace(params.check(whole).train, device="cpu", threads=1)

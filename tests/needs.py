@@ -60,6 +60,7 @@ NEEDS = {
         "apt-get install munge slurmctld slurmd slurm-client util-linux; run the tests as root, in"
         " a container with docker run --privileged, on a machine without /etc/slurm/slurm.conf",
     ),
+    "g++": Need(lambda: which("g++") is not None, "apt-get install g++"),
     "mount namespace": Need(
         lambda: _succeeds(*IN_MOUNT_NAMESPACE, "mount", "-t", "tmpfs", "tmpfs", "/tmp"),
         "apt-get install util-linux mount; in a container: docker run --privileged",

@@ -195,12 +195,12 @@ def test_a_recipe_changes_its_own_trainings_alone(mnist_folder, monkeypatch):
     small = {"hidden": [8], "epochs": 1, "batch_size": 1000}
     run = Run("ae", 3, 0)
     before = recipes.measure("default", small, run)
-    changed = recipes.measure("changed", small | {"adam_betas": [0.5, 0.6]}, run)
+    changed = recipes.measure("changed", small | {"adam_beta1": 0.5, "label_scale": 1.0}, run)
     assert changed["validation_loss"] != before["validation_loss"]
-    label = recipes.measure("label", small | {"label_scale": 1.0}, run)
+    assert networks.LABEL_SCALE == 1.0
     after = recipes.measure("default", small, run)
     assert networks.LABEL_SCALE == recipes.LABEL_SCALE
-    assert before["validation_loss"] == after["validation_loss"] == label["validation_loss"]
+    assert before["validation_loss"] == after["validation_loss"]
 
 
 def test_without_measurements_tables_say_so():

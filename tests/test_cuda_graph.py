@@ -6,40 +6,50 @@ one.
 """
 
 import pytest
-import torch
 
-from test_training import SETTINGS, images, trained, trained_at_once  # noqa: F401
+from test_training import SETTINGS, images, same, trained, trained_at_once  # noqa: F401
 from vaepipe.results import Run
 from vaepipe.training import cuda_graph
 
 MESSAGE = "training without a CUDA graph"
 
 
-def run_again(work, rngs):
-    found = work()
-    return found, lambda: found.copy_(work())
-
-
-def run_once(work, rngs):
-    """Its replay does nothing."""
-    return work(), lambda: None
-
-
-def run_with_the_same_random_numbers(work, rngs):
-    """Its replay begins from the same state of the generators each time."""
-    states = [rng.get_state() for rng in rngs]
-    found = work()
+def run_again(works, rngs):
+    found = [work() for work in works]
 
     def replay():
-        for rng, state in zip(rngs, states, strict=True):
-            rng.set_state(state)
-        found.copy_(work())
+        for one, work in zip(found, works, strict=True):
+            one.copy_(work())
 
     return found, replay
 
 
-def refusing(work, rngs):
-    work()
+def run_once(works, rngs):
+    """Its replay does nothing."""
+    return [work() for work in works], lambda: None
+
+
+def run_the_first_alone(works, rngs):
+    """Its replay leaves out all runs but the first."""
+    found, replay = run_again(works[:1], rngs)
+    return [*found, *(work() for work in works[1:])], replay
+
+
+def run_with_the_same_random_numbers(works, rngs):
+    """Its replay begins from the same state of the generators each time."""
+    states = [rng.get_state() for rng in rngs]
+    found, again = run_again(works, rngs)
+
+    def replay():
+        for rng, state in zip(rngs, states, strict=True):
+            rng.set_state(state)
+        again()
+
+    return found, replay
+
+
+def refusing(works, rngs):
+    works[0]()
     raise RuntimeError("operation not permitted when stream is capturing\nand more")
 
 
@@ -78,17 +88,19 @@ def test_replayed_steps_of_seeds_at_once_are_the_steps(few, tmp_path, monkeypatc
     assert MESSAGE not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("record", [run_once, run_with_the_same_random_numbers, refusing])
+@pytest.mark.parametrize(
+    "record", [run_once, run_the_first_alone, run_with_the_same_random_numbers, refusing]
+)
 def test_steps_that_are_not_recorded_right_are_run_one_by_one(
     record, few, tmp_path, monkeypatch, capsys
 ):
-    run = Run("vae", 3, 0)
-    model, history = trained(run, few, tmp_path / "plain")
+    runs = [Run("vae", 3, seed) for seed in range(2)]
+    plain = trained_at_once(runs, few, tmp_path / "plain")
     monkeypatch.setitem(cuda_graph.RECORDERS, "cpu", record)
-    other, other_history = trained(run, few, tmp_path / "other")
-    assert history == other_history
-    for a, b in zip(model.parameters(), other.parameters(), strict=True):
-        assert torch.equal(a, b)
+    others = trained_at_once(runs, few, tmp_path / "other")
+    for (model, history), (other, other_history) in zip(plain, others, strict=True):
+        assert same(model, other)
+        assert history == other_history
     message = capsys.readouterr().err
     assert MESSAGE in message
     assert "and more" not in message

@@ -79,13 +79,13 @@ def test_the_penalty_is_half_the_squared_gradient_at_real_images(gan, batch):
 def test_the_penalty_alone_has_the_weight_of_the_penalty():
     settings, term = replace(SETTINGS, gan_penalty=3.0), torch.ones(4)
     for name, weight in {"penalty": 3.0, "discriminator": 1.0, "generator": 1.0}.items():
-        assert step.loss_weights(name, term, 1, 0.5, settings).tolist() == [weight / 4] * 4
+        assert step.loss_weights(name, term, 0.5, settings).tolist() == [weight / 4] * 4
 
 
 def test_it_is_given_grey_images_whatever_the_others_are_given(images):  # noqa: F811
     few = images[0].first(N)
     gan = build(Architecture("gan", 3, (4,), "silu"), generator(0, "initialisation"))
-    rngs = [{name: generator(0, name) for name in ("binarisation", "latent")}]
+    rngs = {name: generator(0, name) for name in ("binarisation", "latent")}
     assert SETTINGS.binarize == "dynamic"
     assert torch.equal(step.minibatch(few, rngs, SETTINGS, gan)[0], grey(few.pixels))
 

@@ -16,7 +16,7 @@ from vaepipe.core.rng import generator
 from vaepipe.data.dataset import Images, as_input, binarized, training_images
 from vaepipe.models import MODELS, Architecture, build
 from vaepipe.results import Run, name_of
-from vaepipe.training import checkpoint, loop, schedule, state, step
+from vaepipe.training import adam, checkpoint, loop, schedule, state, step
 
 # On a machine with a GPU, VAEPIPE_TEST_DEVICE=cuda runs these tests on it.
 DEVICE = torch.device(os.environ.get("VAEPIPE_TEST_DEVICE", "cpu"))
@@ -183,17 +183,14 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_state(
     ],
 )
 def test_seeds_at_once_are_the_seeds_one_by_one(name, changed, images, tmp_path):
-    """Up to the rounding of float32, which Adam's division makes larger in single weights."""
+    """To the bit."""
     runs = [Run(name, 3, seed) for seed in range(3)]
     settings = replace(SETTINGS, **changed)
     at_once = trained_at_once(runs, images, tmp_path, settings)
     for run, (model, history) in zip(runs, at_once, strict=True):
         alone, history_alone = trained(run, images, tmp_path, settings)
-        for row, row_alone in zip(history, history_alone, strict=True):
-            assert row == pytest.approx(row_alone, rel=1e-4)
-        for a, b in zip(model.parameters(), alone.parameters(), strict=True):
-            assert (a - b).norm() < 1e-2 * b.norm()
-        assert [p.shape for p in model.parameters()] == [p.shape for p in alone.parameters()]
+        assert same(model, alone)
+        assert history == history_alone
     assert not same(at_once[0][0], at_once[1][0])
 
 
@@ -210,49 +207,52 @@ def test_seeds_at_once_go_on_where_they_stopped(images, tmp_path):
         assert one[1] == other[1]
 
 
-@pytest.mark.parametrize("count", [1, 2])
-def test_a_step_is_one_of_pytorchs_adam(count, images, tmp_path, monkeypatch):
+@pytest.mark.parametrize("pieces", [False, True])
+def test_a_step_is_one_of_pytorchs_adam(pieces, images, tmp_path, monkeypatch):
     """In float64, where nothing but a wrong formula makes a difference."""
-    runs = [Run("vae", 2, seed) for seed in range(count)]
+    run = Run("vae", 2, 0)
+    if pieces:
+        monkeypatch.setattr(adam, "cut_up", lambda parameters: True)
     monkeypatch.setattr(state, "build", lambda *given: build(*given).double())
     saved = checkpoint.Checkpoint(tmp_path / "none", "")
-    ours, theirs = (state.start(runs, SETTINGS, images[0].pixels, DEVICE, saved) for _ in range(2))
-    adams = [torch.optim.Adam(m.parameters(), eps=SETTINGS.adam_epsilon) for m in theirs.models]
+    [ours], [theirs] = (
+        state.start([run], SETTINGS, images[0].pixels, DEVICE, saved) for _ in range(2)
+    )
+    assert (len(ours.adam.steps) > len(ours.adam.parameters)) == (pieces or DEVICE.type == "cuda")
+    model, betas = theirs.model, (SETTINGS.adam_beta1, SETTINGS.adam_beta2)
+    optimizer = torch.optim.Adam(model.parameters(), betas=betas, eps=SETTINGS.adam_epsilon)
     rng = generator(0, "test")
     for rate in (0.01, 0.1, 0.001):
         batch = (
-            torch.rand(count, 6, 784, generator=rng).double(),
-            torch.arange(6).repeat(count, 1),
-            torch.randn(count, 6, 1, 2, generator=rng).double(),
+            torch.rand(6, 784, generator=rng).double(),
+            torch.arange(6),
+            torch.randn(6, 1, 2, generator=rng).double(),
         )
         batch = tuple(part.to(DEVICE) for part in batch)
-        given = batch if count > 1 else tuple(part[0] for part in batch)
-        monkeypatch.setattr(step, "minibatch", lambda *_, given=given: given)
-        sums = step.train_step(ours, images[0], rate, 1.0, SETTINGS).reshape(-1, count)
-        for index, (model, adam) in enumerate(zip(theirs.models, adams, strict=True)):
-            terms = model.terms(*(part[index] for part in batch))
-            adam.param_groups[0]["lr"] = rate
-            adam.zero_grad()
-            (sum(term.sum() for term in terms.values()) / 6).backward()
-            adam.step()
-            assert torch.allclose(sums[:, index], torch.stack([t.sum() for t in terms.values()]))
-    for model, other in zip(ours.sync_models(), theirs.models, strict=True):
-        for a, b in zip(model.parameters(), other.parameters(), strict=True):
-            assert torch.allclose(a, b, rtol=1e-9)
+        monkeypatch.setattr(step, "minibatch", lambda *_, given=batch: given)
+        sums = step.train_step(ours, images[0], rate, 1.0, SETTINGS)
+        terms = model.terms(*batch)
+        optimizer.param_groups[0]["lr"] = rate
+        optimizer.zero_grad()
+        (sum(term.sum() for term in terms.values()) / 6).backward()
+        optimizer.step()
+        assert torch.allclose(sums, torch.stack([t.sum() for t in terms.values()]))
+    for a, b in zip(ours.model.parameters(), model.parameters(), strict=True):
+        assert torch.allclose(a, b, rtol=1e-9)
 
 
-def test_a_minibatch_is_made_of_each_runs_own_numbers(images):
-    """Two runs beside each other see what each sees alone."""
+def test_a_minibatch_is_made_of_the_runs_own_numbers(images):
     few, model = images[0].first(4), build(Architecture("vae", 3, (4,), "silu"), generator(0, "a"))
-    rngs = [{name: generator(seed, name) for name in ("binarisation", "latent")} for seed in (0, 1)]
-    alone = [step.minibatch(few, [one], SETTINGS, model) for one in rngs]
-    rngs = [{name: generator(seed, name) for name in ("binarisation", "latent")} for seed in (0, 1)]
-    both = Images(few.pixels.repeat(2, 1), few.labels.repeat(2))
-    for parts in zip(step.minibatch(both, rngs, SETTINGS, model), *alone, strict=True):
-        assert torch.equal(parts[0], torch.stack(parts[1:]))
-    x, labels, noise = alone[0]
+    batches = []
+    for seed in (0, 1, 0):
+        rngs = {name: generator(seed, name) for name in ("binarisation", "latent")}
+        batches.append(step.minibatch(few, rngs, SETTINGS, model))
+    first, other, again = batches
+    x, labels, noise = first
     assert [x.shape, labels.shape, noise.shape] == [(4, 784), (4,), (4, 1, 3)]
-    assert not torch.equal(x, alone[1][0])
+    assert all(torch.equal(*pair) for pair in zip(first, again, strict=True))
+    assert not torch.equal(x, other[0])
+    assert not torch.equal(noise, other[2])
 
 
 def test_bfloat16_is_near_float32_and_is_not_it(images, tmp_path):
@@ -265,6 +265,27 @@ def test_bfloat16_is_near_float32_and_is_not_it(images, tmp_path):
     assert last == pytest.approx(last_whole, rel=0.01)
 
 
+@pytest.mark.needs("g++")
+def test_compiled_steps_are_the_steps(images, tmp_path):
+    """Up to the rounding of float32, and the same bits twice."""
+    run, compiled = Run("cvae", 3, 0), replace(SETTINGS, compiler="inductor")
+    model, history = trained(run, images, tmp_path / "plain")
+    other, other_history = trained(run, images, tmp_path / "compiled", compiled)
+    for row, other_row in zip(history, other_history, strict=True):
+        assert row == pytest.approx(other_row, rel=1e-4)
+    for a, b in zip(model.parameters(), other.parameters(), strict=True):
+        assert (a - b).norm() < 1e-2 * b.norm()
+    again, again_history = trained(run, images, tmp_path / "again", compiled)
+    assert same(other, again)
+    assert other_history == again_history
+
+
+def test_without_a_compiler_it_says_what_to_install(images, tmp_path, monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(UserError, match="there is no no-such-compiler"):
+        trained(Run("ae", 3, 0), images, tmp_path, replace(SETTINGS, compiler="inductor"))
+
+
 def test_the_kl_weight_rises_to_beta():
     settings = replace(SETTINGS, epochs=10, beta=2.0, kl_warmup=0.5)
     found = [schedule.kl_weight(step, 20, settings) for step in range(200)]
@@ -273,18 +294,16 @@ def test_the_kl_weight_rises_to_beta():
     assert schedule.kl_weight(0, 20, replace(settings, kl_warmup=0.0)) == 2.0
 
 
-@pytest.mark.parametrize("runs", [(), (2,)])
-def test_free_bits_keep_latents_that_are_below_from_being_pushed_down(runs):
-    rates = torch.tensor([0.1, 0.3]).expand(*runs, 5, 2) + torch.linspace(-0.1, 0.1, 5)[:, None]
-    per_image = 1 + len(runs)
+def test_free_bits_keep_latents_that_are_below_from_being_pushed_down():
+    rates = torch.tensor([0.1, 0.3]) + torch.linspace(-0.1, 0.1, 5)[:, None]
     bits, no_bits = (replace(SETTINGS, free_bits=value) for value in (0.2, 0.0))
-    weights = step.loss_weights("rate", rates, per_image, 0.5, bits)
+    weights = step.loss_weights("rate", rates, 0.5, bits)
     assert weights.shape == rates.shape
-    assert (weights[..., 0] == 0).all()
-    assert torch.allclose(weights[..., 1], torch.tensor(0.5 / 5))
-    free = step.loss_weights("rate", rates, per_image, 0.5, no_bits)
+    assert (weights[:, 0] == 0).all()
+    assert torch.allclose(weights[:, 1], torch.tensor(0.5 / 5))
+    free = step.loss_weights("rate", rates, 0.5, no_bits)
     assert torch.allclose(free, torch.tensor(0.5 / 5))
-    distortion = step.loss_weights("distortion", rates[..., 0], per_image, 0.5, bits)
+    distortion = step.loss_weights("distortion", rates[:, 0], 0.5, bits)
     assert torch.allclose(distortion, torch.tensor(1 / 5))
 
 

@@ -125,15 +125,28 @@ class Train:
         " stage i of 3^i epochs",
         choices=("linear", "cosine", "constant", "burda"),
     )
+    adam_beta1: float = _setting(
+        "decay of Adam's average of the gradients, of all models but the GAN", low=0.0, high=0.9999
+    )
+    adam_beta2: float = _setting(
+        "decay of Adam's average of their squares, of all models but the GAN",
+        low=0.0,
+        high=0.999999,
+    )
     adam_epsilon: float = _setting("Adam's epsilon", above=0.0, high=1.0)
     precision: str = _setting(
         "of matrix products; bfloat16 is faster where the processor has it, and rounds to 8 bits",
         choices=("float32", "bfloat16"),
     )
+    compiler: str = _setting(
+        "of the steps of all models but the GAN: none, or inductor (torch.compile), which takes"
+        " some ten seconds and a C++ compiler and pays in long trainings on a GPU",
+        choices=("none", "inductor"),
+    )
     seeds_at_once: str = _setting(
         "how many seeds of a model Snakemake trains in one process: one; in_turn, all of them one"
-        " after the other, which starts fewer processes; or all as a batch of models, which is"
-        " faster on a GPU; DVC trains each by itself",
+        " after the other, which starts fewer processes; or all side by side, which is faster on a"
+        " GPU; DVC trains each by itself",
         choices=("one", "in_turn", "all"),
     )
     device: str = _device()

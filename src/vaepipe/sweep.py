@@ -30,6 +30,7 @@ FIXED = {
     "binarize": "it changes what the validation loss means",
     "reconstruction": "it changes what the validation loss means",
     "importance_samples": "it changes what the validation loss means",
+    "compiler": "it changes the rounding alone",
     "seeds_at_once": "it changes no result",
     "device": "it is where a run is trained, and not how",
     "threads": "it is where a run is trained, and not how",

@@ -45,10 +45,10 @@ class Training:
     """A training that goes on in parts; the same steps as those of the train stage, on the CPU."""
 
     def __init__(self, run: Run, settings: Train, images: Images, data: About):
-        self.settings = replace(settings, device="cpu", seeds_at_once="one")
+        self.settings = replace(settings, device="cpu", compiler="none")
         device = torch.device("cpu")
         nowhere = Checkpoint(Path("none"), "speed")  # never written: `due` is not asked
-        self.state = start([run], self.settings, images.pixels, device, nowhere, data)
+        [self.state] = start([run], self.settings, images.pixels, device, nowhere, data)
         self.images = images.to(device)
         self.per_epoch = -(-len(images.labels) // settings.batch_size)
         self.step = 0
@@ -61,7 +61,7 @@ class Training:
         for _ in range(min(steps, self.per_epoch * self.settings.epochs - self.step)):
             if not self.batches:
                 n = len(self.images.labels)
-                order = torch.randperm(n, generator=self.state.rngs[0]["order"])
+                order = torch.randperm(n, generator=self.state.rngs["order"])
                 self.batches = list(order.split(self.settings.batch_size))[::-1]
             at = self.step, self.per_epoch, self.settings
             batch = self.images.at(self.batches.pop())
@@ -77,7 +77,7 @@ class Training:
 
     def model(self) -> nn.Module:
         """The model as it is now."""
-        return self.state.sync_models()[0]
+        return self.state.model
 
 
 def race(trainings: Sequence[Training], distance: Callable[[nn.Module], float]) -> list[Curve]:

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -41,6 +42,16 @@ def prepare(name: str, threads: int) -> torch.device:
             f"device is {name}, which this machine does not have; auto takes what it has"
         )
     return torch.device(name)
+
+
+def require_cpp_compiler() -> None:
+    """Raise a `UserError` where `torch.compile` would find no compiler of C++."""
+    compiler = os.environ.get("CXX", "g++")
+    if shutil.which(compiler) is None:
+        raise UserError(
+            f"train.compiler is inductor, which needs a C++ compiler, and there is no {compiler}:"
+            " install it, name another in CXX, or set train.compiler none"
+        )
 
 
 def _keep_freed_memory() -> None:

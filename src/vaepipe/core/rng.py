@@ -16,12 +16,6 @@ def generator(seed: int, purpose: str, device: torch.device | str = "cpu") -> to
     return torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 
-def normal(shape: tuple[int, ...], *rngs: torch.Generator) -> Tensor:
-    """Samples of N(0, 1) on the generators' device, float32.
-
-    Each of several generators fills an equal part of the first dimension.
-    """
-    whole = torch.empty(shape, device=rngs[0].device)
-    for part, rng in zip(whole.chunk(len(rngs)), rngs, strict=True):
-        part.normal_(generator=rng)
-    return whole
+def normal(shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
+    """Samples of N(0, 1) on the generator's device, float32."""
+    return torch.empty(shape, device=rng.device).normal_(generator=rng)

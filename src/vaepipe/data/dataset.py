@@ -77,7 +77,7 @@ def grey(pixels: Tensor) -> Tensor:
     return pixels.to(torch.float32).div_(255)
 
 
-def binarized(pixels: Tensor, *rngs: torch.Generator) -> Tensor:
+def binarized(pixels: Tensor, rng: torch.Generator) -> Tensor:
     """A Bernoulli sample: each pixel of value k is 1.0 with probability k / 255, else 0.0.
 
     Black and white are certain; the probability of a grey is right within 2^-16. Four pixels share
@@ -85,24 +85,23 @@ def binarized(pixels: Tensor, *rngs: torch.Generator) -> Tensor:
 
     Args:
         pixels: uint8, of any shape.
-        rngs: generators on the pixels' device; each of several does an equal part of the pixels.
+        rng: on the pixels' device.
 
     Returns:
         float32, of the same shape.
     """
-    each = pixels.numel() // len(rngs)
-    words = torch.empty(len(rngs), -(-each // 4), dtype=torch.int64, device=pixels.device)
-    for part, rng in zip(words, rngs, strict=True):
-        part.random_(-(2**63), None, generator=rng)
+    count = pixels.numel()
+    words = torch.empty(-(-count // 4), dtype=torch.int64, device=pixels.device)
+    words.random_(-(2**63), None, generator=rng)
     # Uniform in -2^15 to 2^15 - 2, so that every number is below white's 2^15 - 1.
-    numbers = words.view(torch.int16)[:, :each].reshape(pixels.shape).clamp_(max=2**15 - 2)
+    numbers = words.view(torch.int16)[:count].view(pixels.shape).clamp_(max=2**15 - 2)
     return (numbers < pixels.to(torch.int16).mul_(257).sub_(2**15)).to(torch.float32)
 
 
-def as_input(pixels: Tensor, binarize: str, *rngs: torch.Generator) -> Tensor:
+def as_input(pixels: Tensor, binarize: str, rng: torch.Generator) -> Tensor:
     """uint8 pixels `[n, pixels]` as the model's input, float32: freshly binarised, or grey values.
 
     Args:
         binarize: `dynamic` or `none`, as `train.binarize`.
     """
-    return binarized(pixels, *rngs) if binarize == "dynamic" else grey(pixels)
+    return binarized(pixels, rng) if binarize == "dynamic" else grey(pixels)

@@ -19,7 +19,6 @@ class AE(nn.Module):
     conditional = False
     variational = False
     adversarial = False
-    adam_betas = (0.9, 0.999)
 
     def __init__(self, architecture: Architecture, generator: torch.Generator):
         super().__init__()

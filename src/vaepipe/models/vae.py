@@ -23,7 +23,6 @@ class VAE(nn.Module):
     conditional = False
     variational = True
     adversarial = False
-    adam_betas = (0.9, 0.999)
 
     def __init__(self, architecture: Architecture, generator: torch.Generator):
         super().__init__()

@@ -11,105 +11,121 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-# A step takes the indices of its images, `[runs, batch]`, the learning rate and the KL weight, and
-# gives sums of terms.
+# A step of one run takes the indices of its images, `[batch]`, the learning rate and the KL weight,
+# and gives the sum of each term, `[terms]`.
 Step = Callable[[Tensor, float | Tensor, float | Tensor], Tensor]
-# Several steps take the indices of all their images, `[runs, images]`, and the pair of each. They
-# give the sums of each, `[steps, ...]`.
+# The steps of several runs take the indices of all their images, `[runs, images]`, and the pair of
+# each step. They give `[runs, steps, terms]`.
 Steps = Callable[[Tensor, Sequence[tuple[float, float]]], Tensor]
-# A recorder gives what the work returned, a tensor that every replay overwrites, and the replay.
+# A recorder gives what each run's work returned, tensors that every replay overwrites, and the
+# replay.
 Recorder = Callable[
-    [Callable[[], Tensor], Sequence[torch.Generator]], tuple[Tensor, Callable[[], object]]
+    [Sequence[Callable[[], Tensor]], Sequence[torch.Generator]],
+    tuple[list[Tensor], Callable[[], object]],
 ]
 
-BLOCK = 16  # steps of one graph: its launch, and the state of its generators, cost as much as one
+# Steps of one graph, at least: its launch, and the state of its generators, cost as much as one.
+BLOCK = 16
 
 
 def steps_on_device(
-    step: Step,
+    steps: Sequence[Step],
+    images: int,
     batch_size: int,
-    runs: int,
     tensors: Sequence[Tensor],
     rngs: Sequence[torch.Generator],
 ) -> Steps:
     """Steps as a CUDA graph if the tensors are on a CUDA device, and otherwise one by one.
 
     Args:
-        tensors: all that a step changes in place.
-        rngs: all generators that a step uses.
+        steps: of each run.
+        images: of an epoch.
+        tensors: all that the steps change in place.
+        rngs: all generators that the steps use.
     """
     if record := RECORDERS.get(tensors[0].device.type):
         try:
-            return graphed_steps(record, step, batch_size, runs, tensors, rngs)
+            return graphed_steps(record, steps, images, batch_size, tensors, rngs)
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
             reason = str(error).partition("\n")[0]
             text = f"vaepipe: training without a CUDA graph, which takes longer: {reason}"
             print(text, file=sys.stderr)
-    return eager_steps(step, batch_size)
+    return eager_steps(steps, batch_size)
 
 
-def eager_steps(step: Step, batch_size: int) -> Steps:
-    """The steps, one after the other; the last one may be of fewer images."""
+def eager_steps(steps: Sequence[Step], batch_size: int) -> Steps:
+    """The steps of each run, one after the other, run by run; a last one may be of fewer images."""
 
-    def run_steps(indices: Tensor, schedule: Sequence[Sequence[float | Tensor]]) -> Tensor:
-        steps = zip(indices.split(batch_size, dim=1), schedule, strict=True)
-        all_sums = None
-        for number, (index, pair) in enumerate(steps):
-            sums = step(index, *pair)
-            if all_sums is None:
-                # One tensor for all: small ones that outlive their step, lying between what the
-                # steps free, cost 100 kB each.
-                all_sums = sums.new_empty(len(schedule), *sums.shape)
-            all_sums[number] = sums
-        return all_sums
+    def run_steps(order: Tensor, schedule: Sequence[Sequence[float | Tensor]]) -> Tensor:
+        pairs = zip(steps, order, strict=True)
+        return torch.stack([one_by_one(step, own, batch_size, schedule) for step, own in pairs])
 
     return run_steps
 
 
+def one_by_one(
+    step: Step, indices: Tensor, batch_size: int, schedule: Sequence[Sequence[float | Tensor]]
+) -> Tensor:
+    """The steps of one run, of images `[images]`: the sums of each, `[steps, terms]`."""
+    all_sums = None
+    for number, (index, pair) in enumerate(zip(indices.split(batch_size), schedule, strict=True)):
+        sums = step(index, *pair)
+        if all_sums is None:
+            # One tensor for all: small ones that outlive their step, lying between what the steps
+            # free, cost 100 kB each.
+            all_sums = sums.new_empty(len(schedule), *sums.shape)
+        all_sums[number] = sums
+    return all_sums
+
+
 def graphed_steps(
     record: Recorder,
-    step: Step,
+    steps: Sequence[Step],
+    images: int,
     batch_size: int,
-    runs: int,
     tensors: Sequence[Tensor],
     rngs: Sequence[torch.Generator],
 ) -> Steps:
-    """The steps, `BLOCK` of them at each launch; those left over one by one.
+    """The steps, a block of them at each launch; those left over one by one.
 
     Tensors and generators are as before when this returns.
 
     Raises:
-        RuntimeError: the step can't be recorded, or its replay does not do what the step does.
+        RuntimeError: a step can't be recorded, or its replay does not do what the step does.
     """
-    device, eager = tensors[0].device, eager_steps(step, batch_size)
-    images = BLOCK * batch_size
+    device, eager = tensors[0].device, eager_steps(steps, batch_size)
+    # The size of a block that leaves the fewest steps over.
+    block = min(range(BLOCK, 2 * BLOCK), key=lambda size: images // batch_size % size)
+    in_block = block * batch_size
     # The graph reads its inputs from these two.
-    indices = torch.zeros(runs, images, dtype=torch.int64, device=device)
-    pairs = torch.zeros(BLOCK, 2, device=device)
+    indices = torch.zeros(len(steps), in_block, dtype=torch.int64, device=device)
+    pairs = torch.zeros(block, 2, device=device)
+
+    def work(step: Step, own: Tensor) -> Callable[[], Tensor]:
+        return lambda: one_by_one(step, own, batch_size, [pair.unbind() for pair in pairs])
+
     with restored(tensors, rngs):
-        sums, replay = record(
-            lambda: eager(indices, [pair.unbind() for pair in pairs.unbind()]), rngs
-        )
+        sums, replay = record([work(*each) for each in zip(steps, indices, strict=True)], rngs)
 
     def run_steps(order: Tensor, schedule: Sequence[tuple[float, float]]) -> Tensor:
-        blocks = order.shape[1] // images
+        blocks = order.shape[1] // in_block
         on_device = torch.tensor(schedule, device=device)
         found = []
-        for block in range(blocks):
-            indices.copy_(order[:, block * images : (block + 1) * images])
-            pairs.copy_(on_device[block * BLOCK : (block + 1) * BLOCK])
+        for number in range(blocks):
+            indices.copy_(order[:, number * in_block : (number + 1) * in_block])
+            pairs.copy_(on_device[number * block : (number + 1) * block])
             replay()
-            found.append(sums.clone())
-        if blocks * images < order.shape[1]:
-            found.append(eager(order[:, blocks * images :], schedule[blocks * BLOCK :]))
-        return torch.cat(found)
+            found.append(torch.stack(sums))
+        if blocks * in_block < order.shape[1]:
+            found.append(eager(order[:, blocks * in_block :], schedule[blocks * block :]))
+        return torch.cat(found, dim=1)
 
     def outcome(run_steps: Steps) -> list[Tensor]:
         """Sums and state after two blocks, at a small rate."""
         with restored(tensors, rngs):
-            sums = run_steps(indices.repeat(1, 2), [(1e-4, 1.0)] * 2 * BLOCK)
+            sums = run_steps(indices.repeat(1, 2), [(1e-4, 1.0)] * 2 * block)
             return [t.detach().clone() for t in (sums, *tensors)]
 
     # A graph that left something out would still give a loss: it is compared with the steps.
@@ -133,19 +149,30 @@ def restored(tensors: Sequence[Tensor], rngs: Sequence[torch.Generator]) -> Iter
 
 
 def record_cuda_graph(
-    work: Callable[[], Tensor], rngs: Sequence[torch.Generator]
-) -> tuple[Tensor, Callable[[], object]]:
-    """Record the work as a CUDA graph; every replay goes on with the generators' streams."""
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        work()  # libraries initialise themselves, which can't be recorded
-    torch.cuda.current_stream().wait_stream(stream)
+    works: Sequence[Callable[[], Tensor]], rngs: Sequence[torch.Generator]
+) -> tuple[list[Tensor], Callable[[], object]]:
+    """Record the works as a CUDA graph, side by side: a small net leaves most of a GPU idle.
+
+    Every replay goes on with the generators' streams of numbers.
+    """
+    streams = [torch.cuda.Stream() for _ in works]
+
+    def side_by_side() -> list[Tensor]:
+        here, found = torch.cuda.current_stream(), []
+        for stream, work in zip(streams, works, strict=True):
+            stream.wait_stream(here)
+            with torch.cuda.stream(stream):
+                found.append(work())
+        for stream in streams:
+            here.wait_stream(stream)
+        return found
+
+    side_by_side()  # libraries initialise themselves, which can't be recorded
     graph = torch.cuda.CUDAGraph()
     for rng in rngs:
         graph.register_generator_state(rng)
     with torch.cuda.graph(graph):
-        found = work()
+        found = side_by_side()
     return found, graph.replay
 
 

@@ -36,9 +36,10 @@ def train_runs(
 ) -> None:
     """Train runs that differ in their seeds alone, and write the files of each.
 
-    They are trained at once as a batch of models, or with `seeds_at_once: in_turn` one after the
-    other, with the bits of runs that are trained by themselves. If the loss of one of several runs
-    of a batch is not finite, each is trained by itself. A single run whose loss is not finite
+    They are trained an epoch of each and then the next, on a GPU side by side, or with
+    `seeds_at_once: in_turn` one after the other; either way with the bits of runs that are trained
+    by themselves. If the loss of one of several runs at once is not finite, each is trained by
+    itself. A single run whose loss is not finite
     leaves its last good state, marked as failed, so that the report counts it and the pipeline
     goes on with the other runs.
 
@@ -109,8 +110,8 @@ def _train_at_once(
         if len(runs) > 1:
             raise
         print(f"vaepipe: {error}", file=sys.stderr)
-        state = start(runs, settings, images[0].pixels, device, checkpoint, of)
-        trained = list(zip(state.sync_models(), state.histories, strict=True))
+        states = start(runs, settings, images[0].pixels, device, checkpoint, of)
+        trained = [(state.model, state.history) for state in states]
         metadata[0]["failed"] = str(error)
     cost = watch.read() | {"device": device_name(device), "versions": versions()}
     _write(runs, trained, metadata, cost, results)

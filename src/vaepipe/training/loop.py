@@ -14,9 +14,9 @@ from vaepipe.data.manifest import MNIST, About
 from vaepipe.params import Train
 from vaepipe.results import Run
 from vaepipe.training import checkpoint
-from vaepipe.training.cuda_graph import steps_on_device
+from vaepipe.training.cuda_graph import Step, steps_on_device
 from vaepipe.training.schedule import kl_weight, learning_rate
-from vaepipe.training.state import Objective, Row, start
+from vaepipe.training.state import Objective, Row, State, start, tensors_of
 from vaepipe.training.step import minibatch, train_step
 
 
@@ -34,10 +34,10 @@ def train(
     on_epoch: Callable[[list[Row]], None] = lambda rows: None,
     data: About = MNIST,
 ) -> list[tuple[nn.Module, list[Row]]]:
-    """Train runs that differ in their seeds alone, at once as a batch of models.
+    """Train runs that differ in their seeds alone, an epoch of each and then the next.
 
-    They go on from their checkpoint if there is one that fits. One run alone, or the same run
-    beside others, gives the same numbers up to the rounding of float32.
+    On a GPU their steps run side by side. They go on from their checkpoint if there is one that
+    fits. Every run has models and generators of its own, and gives the bits of a run alone.
 
     Args:
         training, validation: images on the CPU; they are moved to the device whole.
@@ -52,31 +52,39 @@ def train(
     Raises:
         NotFinite: with model, seed, epoch and step; the last good checkpoint stays.
     """
-    state = start(runs, settings, training.pixels, device, saved, data)
+    states = start(runs, settings, training.pixels, device, saved, data)
     training, validation = training.to(device), validation.to(device)
     n = len(training.labels)
     per_epoch = math.ceil(n / settings.batch_size)
 
-    def step(index: Tensor, learning_rate: float | Tensor, kl_weight: float | Tensor) -> Tensor:
-        images = training.at(index.flatten())
-        return train_step(state, images, learning_rate, kl_weight, settings)
+    def step_of(state: State) -> Step:
+        def step(index: Tensor, rate: float | Tensor, weight: float | Tensor) -> Tensor:
+            return train_step(state, training.at(index), rate, weight, settings)
 
-    rngs = [one[name] for one in state.rngs for name in ("binarisation", "latent")]
-    tensors = [*state.tensors.values()]
-    run_steps = steps_on_device(step, settings.batch_size, len(runs), tensors, rngs)
+        return step
 
-    for epoch in range(len(state.histories[0]), settings.epochs):
-        order = torch.stack([torch.randperm(n, generator=one["order"]) for one in state.rngs])
+    rngs = [state.rngs for state in states]
+    run_steps = steps_on_device(
+        [step_of(state) for state in states],
+        n,
+        settings.batch_size,
+        [*tensors_of(states).values()],
+        [one[name] for one in rngs for name in ("binarisation", "latent")],
+    )
+    histories = [state.history for state in states]
+
+    for epoch in range(len(histories[0]), settings.epochs):
+        order = torch.stack([torch.randperm(n, generator=one["order"]) for one in rngs])
         steps = range(epoch * per_epoch, (epoch + 1) * per_epoch)
         pairs = [
             (learning_rate(step, per_epoch, settings), kl_weight(step, per_epoch, settings))
             for step in steps
         ]
         sums = run_steps(order.to(device), pairs)
-        models = state.sync_models()
         means = epoch_means(sums, n, runs, epoch, saved.path)
         rows = []
-        for run, model, history, values in zip(runs, models, state.histories, means, strict=True):
+        for run, state, values in zip(runs, states, means, strict=True):
+            model = state.model
             row = {"epoch": epoch + 1, "learning_rate": pairs[-1][0]}
             found = validate(model, validation, settings, run.seed, device)
             totals = [] if model.adversarial else [sum(values)]
@@ -84,12 +92,12 @@ def train(
             named = zip(found, [*totals, *values], strict=False)
             row |= {f"train_{name}": value for name, value in named}
             row |= {f"validation_{name}": value for name, value in found.items()}
-            history.append(row)
+            state.history.append(row)
             rows.append(row)
         if saved.due():
-            checkpoint.save(saved, state.tensors, state.rngs, state.histories)
+            checkpoint.save(saved, tensors_of(states), rngs, histories)
         on_epoch(rows)
-    return [(m.eval(), h) for m, h in zip(state.sync_models(), state.histories, strict=True)]
+    return [(state.model.eval(), state.history) for state in states]
 
 
 def epoch_means(
@@ -100,14 +108,14 @@ def epoch_means(
     Losses are read once an epoch, because reading one at every step would wait for the device.
 
     Args:
-        sums: what `train_step` gave, `[steps, terms]` or `[steps, terms, runs]`.
+        sums: what `train_step` gave, `[runs, steps, terms]`.
         epoch: counted from 0.
 
     Raises:
         NotFinite: naming the run and the first step whose loss is NaN or infinite.
     """
-    sums = sums.to("cpu", torch.float64).reshape(*sums.shape[:2], len(runs))
-    for run, finite in zip(runs, sums.isfinite().all(1).T, strict=True):
+    sums = sums.to("cpu", torch.float64)
+    for run, finite in zip(runs, sums.isfinite().all(-1), strict=True):
         if finite.all():
             continue
         step = int(finite.int().argmin()) + 1
@@ -117,7 +125,7 @@ def epoch_means(
             f" finite in epoch {epoch + 1}, step {step} of {len(finite)}; {kept}."
             " A smaller train.learning_rate may help"
         )
-    return (sums.sum(0).T / images).tolist()
+    return (sums.sum(1) / images).tolist()
 
 
 @torch.no_grad()
@@ -134,7 +142,7 @@ def validate(
     model changes and not the sampling noise.
     """
     rng = generator(seed, "validation", device)
-    rngs = [{"binarisation": rng, "latent": rng}]
+    rngs = {"binarisation": rng, "latent": rng}
     objective = Objective(model, settings.reconstruction)
     sums: dict[str, Tensor] = {}
     of_latents: list[Tensor] = []

@@ -1,10 +1,4 @@
-"""What is trained, and all that changes while it is: parameters, moments, generators, histories.
-
-One process trains one run, or several that differ in their seeds alone. A small network leaves a
-GPU idle; several can share each of its launches. Their parameters are then stacked, `[runs, ...]`,
-and the same code is mapped over them. Every run keeps its own generators, and no run's numbers
-depend on another's.
-"""
+"""What is trained, and all that changes while it is: parameters, moments, generators, history."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, stack_module_state, vmap
 
+from vaepipe.core.device import require_cpp_compiler
 from vaepipe.core.errors import UserError
 from vaepipe.core.rng import generator
 from vaepipe.data.manifest import MNIST, About
@@ -49,24 +43,20 @@ class Objective(nn.Module):
 
 @dataclass
 class State:
-    """Runs that are trained at once.
+    """A run that is being trained.
 
     Attributes:
-        models: one for each run. Where there are several they are up to date after `sync_models`
-            alone, because what is trained are the stacked `parameters`.
-        objective: of the first model.
-        parameters: by name; those of the model, or stacked, `[runs, ...]`, where there are several.
-        adam: the optimiser of the parameters.
-        rngs: for each run the generators called order, binarisation and latent.
-        histories: for each run a row per finished epoch.
+        objective: of the model.
+        adam: the optimiser of the model's parameters.
+        rngs: the generators called order, binarisation and latent.
+        history: a row per finished epoch.
     """
 
-    models: list[nn.Module]
+    model: nn.Module
     objective: Objective
-    parameters: dict[str, Tensor]
     adam: Adam
-    rngs: list[Rngs]
-    histories: list[list[Row]]
+    rngs: Rngs
+    history: list[Row]
 
     @property
     def tensors(self) -> dict[str, Tensor]:
@@ -76,39 +66,19 @@ class State:
             "parameter": adam.parameters,
             "exp_avg": adam.exp_avg,
             "exp_avg_sq": adam.exp_avg_sq,
-            "step": adam.steps,
         }
-        return {
+        names = [name for name, _ in self.model.named_parameters()]
+        of_parameters = {
             f"{group}.{name}": value.detach()
             for group, values in groups.items()
-            for name, value in zip(self.parameters, values, strict=True)
+            for name, value in zip(names, values, strict=True)
         }
+        return {**of_parameters, "steps": adam.steps}
 
-    def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """The terms of the objective by name, `[(runs,) n, ...]`, of a batch `[(runs,) n, ...]`."""
-        if len(self.models) == 1:
-            return self.objective(*batch)
 
-        def of_one(parameters: dict[str, Tensor], *batch: Tensor) -> dict[str, Tensor]:
-            named = {f"model.{name}": value for name, value in parameters.items()}
-            return functional_call(self.objective, named, batch)
-
-        if not self.objective.model.adversarial:
-            return vmap(of_one)(self.parameters, *batch)
-        # A GAN's penalty is itself a gradient by autograd, over which vmap can't map.
-        runs = [
-            of_one({name: value[run] for name, value in self.parameters.items()}, *parts)
-            for run, parts in enumerate(zip(*batch, strict=True))
-        ]
-        return {name: torch.stack([terms[name] for terms in runs]) for name in runs[0]}
-
-    def sync_models(self) -> list[nn.Module]:
-        """The models, each with its own parameters as they are now."""
-        if len(self.models) > 1:
-            for index, model in enumerate(self.models):
-                state = {name: value[index] for name, value in self.parameters.items()}
-                model.load_state_dict(dict(model.named_buffers()) | state)
-        return self.models
+def tensors_of(states: Sequence[State]) -> dict[str, Tensor]:
+    """The tensors of several runs, by the number of the run and their names."""
+    return {f"{i}.{name}": t for i, one in enumerate(states) for name, t in one.tensors.items()}
 
 
 def start(
@@ -118,8 +88,8 @@ def start(
     device: torch.device,
     saved: checkpoint.Checkpoint,
     data: About = MNIST,
-) -> State:
-    """The state that training starts from: the checkpoint if it fits, else untrained models.
+) -> list[State]:
+    """The states that training starts from: the checkpoint if it fits, else untrained models.
 
     Args:
         pixels: all training images `[n, pixels]`, uint8, on the CPU; the decoder starts at their
@@ -129,28 +99,30 @@ def start(
     Raises:
         UserError: the model can't minimise `settings.reconstruction`.
     """
-    models = [_untrained(run, settings, pixels, data).to(device).train() for run in runs]
-    one = len(models) == 1
-    parameters = dict(models[0].named_parameters()) if one else stack_module_state(models)[0]
+    states = [_start(run, settings, pixels, device, data) for run in runs]
+    histories = checkpoint.load(saved, tensors_of(states), [state.rngs for state in states])
+    for state, history in zip(states, histories, strict=True):
+        state.history = history
+    return states
+
+
+def _start(run: Run, settings: Train, pixels: Tensor, device: torch.device, data: About) -> State:
+    model = _untrained(run, settings, pixels, data).to(device).train()
+    objective = Objective(model, settings.reconstruction)
+    if settings.compiler == "inductor" and not model.adversarial:  # no second derivatives there
+        require_cpp_compiler()
+        objective.compile(dynamic=False)
+    betas = (settings.adam_beta1, settings.adam_beta2)
+    if model.adversarial:
+        betas = model.adam_betas
+    adam = Adam([*model.parameters()], betas, settings.adam_epsilon)
     # The order is drawn on the CPU, where it costs little and is the same for every device.
-    rngs = [
-        {
-            "order": generator(run.seed, "order"),
-            "binarisation": generator(run.seed, "binarisation", device),
-            "latent": generator(run.seed, "latent", device),
-        }
-        for run in runs
-    ]
-    state = State(
-        models,
-        Objective(models[0], settings.reconstruction),
-        parameters,
-        Adam([*parameters.values()], settings.adam_epsilon, models[0].adam_betas),
-        rngs,
-        histories=[],
-    )
-    state.histories = checkpoint.load(saved, state.tensors, rngs)
-    return state
+    rngs = {
+        "order": generator(run.seed, "order"),
+        "binarisation": generator(run.seed, "binarisation", device),
+        "latent": generator(run.seed, "latent", device),
+    }
+    return State(model, objective, adam, rngs, history=[])
 
 
 def _untrained(run: Run, settings: Train, pixels: Tensor, data: About) -> nn.Module:

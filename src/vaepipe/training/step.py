@@ -1,6 +1,5 @@
 """One training step, from top to bottom: batch, terms, gradient, Adam."""
 
-from collections.abc import Sequence
 from contextlib import nullcontext
 
 import torch
@@ -22,38 +21,34 @@ def train_step(
     """One step of Adam on a minibatch; it changes the state's parameters and moments in place.
 
     Args:
-        images: the minibatches of all runs, one after the other, uint8 on the device.
+        images: the minibatch, uint8 on the device.
         learning_rate, kl_weight: tensors on the device where the step is part of a CUDA graph.
 
     Returns:
-        The sum over the images of each term in nats, `[terms]`, or `[terms, runs]` of several runs.
+        The sum over the images of each term in nats, `[terms]`.
     """
-    batch = minibatch(images, state.rngs, settings, state.models[0])
+    batch = minibatch(images, state.rngs, settings, state.model)
 
     # The forward pass: for a VAE the terms are distortion and rate, whose sum is the -ELBO; for a
     # GAN the losses of its two networks, each with a gradient in its own parameters alone.
     bfloat16 = settings.precision == "bfloat16"
     device = images.pixels.device.type
     with torch.autocast(device, torch.bfloat16) if bfloat16 else nullcontext():
-        terms = state.terms(batch)
+        terms = state.objective(*batch)
 
-    # The loss is the sum of the terms, averaged over the images of each run, with the rate times
-    # the KL weight, and a GAN's penalty times its own. Autograd is told the weight of every value
-    # in it, which is less work than to compute the loss itself.
-    per_image = batch[0].dim() - 1  # dimensions before those of a single image
+    # The loss is the sum of the terms, averaged over the images, with the rate times the KL weight,
+    # and a GAN's penalty times its own. Autograd is told the weight of every value in it, which is
+    # less work than to compute the loss itself.
     weights = [
-        loss_weights(name, term.detach(), per_image, kl_weight, settings)
-        for name, term in terms.items()
+        loss_weights(name, term.detach(), kl_weight, settings) for name, term in terms.items()
     ]
     gradients = torch.autograd.grad([*terms.values()], state.adam.parameters, weights)
 
     state.adam.step(gradients, learning_rate)
-    return torch.stack([term.detach().flatten(per_image - 1).sum(-1) for term in terms.values()])
+    return torch.stack([term.detach().sum() for term in terms.values()])
 
 
-def loss_weights(
-    name: str, term: Tensor, per_image: int, kl_weight: float | Tensor, settings: Train
-) -> Tensor:
+def loss_weights(name: str, term: Tensor, kl_weight: float | Tensor, settings: Train) -> Tensor:
     """The weight of each value of a term in the loss: 1 / images, for the rate times the KL weight,
     for a GAN's penalty times `settings.gan_penalty`.
 
@@ -61,32 +56,27 @@ def loss_weights(
     down: its rate counts as max(free_bits, mean) (Kingma et al. 2016, arXiv 1606.04934, eq. 15).
 
     Args:
-        term: `[(runs,) n]`, or the rate by latent, `[(runs,) n, latent_dim]`.
-        per_image: how many dimensions come before those of a single image: 1, or 2 with runs.
+        term: `[n]`, or the rate by latent, `[n, latent_dim]`.
     """
-    weights = torch.full_like(term, 1 / term.shape[per_image - 1])
+    weights = torch.full_like(term, 1 / len(term))
     if name == "penalty":
         return weights * settings.gan_penalty
     if name != "rate":
         return weights
     if settings.free_bits:
-        weights *= term.mean(per_image - 1, keepdim=True) > settings.free_bits
+        weights *= term.mean(0) > settings.free_bits
     return weights * kl_weight
 
 
-def minibatch(images: Images, rngs: Sequence[Rngs], settings: Train, model: nn.Module) -> Batch:
+def minibatch(images: Images, rngs: Rngs, settings: Train, model: nn.Module) -> Batch:
     """x `[n, pixels]`, labels `[n]` and N(0, 1) noise `[n, importance_samples, latent_dim]`.
 
     A GAN's images are grey whatever `settings.binarize` says: see `vaepipe.models.gan`.
 
     Args:
-        images: of several runs, one after the other; each of the three is then `[runs, n, ...]`.
-        rngs: for each run the generators called binarisation and latent.
+        rngs: the generators called binarisation and latent.
     """
     binarize = "none" if model.adversarial else settings.binarize
-    x = as_input(images.pixels, binarize, *(one["binarisation"] for one in rngs))
+    x = as_input(images.pixels, binarize, rngs["binarisation"])
     shape = (len(x), settings.importance_samples, model.architecture.latent_dim)
-    noise = normal(shape, *(one["latent"] for one in rngs))
-    batch = x, images.labels, noise
-    runs = len(rngs)
-    return batch if runs == 1 else tuple(t.unflatten(0, (runs, -1)) for t in batch)
+    return x, images.labels, normal(shape, rngs["latent"])

@@ -109,12 +109,14 @@ def test_it_learns_what_images_look_like(images, tmp_path):  # noqa: F811
     assert history[-1].keys() == {"epoch", "learning_rate", *named}
 
 
-def test_it_has_a_rate_of_its_own_and_a_name_may_hold_another():
+def test_it_has_a_rate_and_a_batch_of_its_own_and_a_name_may_hold_another_rate():
     settings = replace(SETTINGS, learning_rate=0.006, gan_learning_rate=0.004, beta=1.0)
+    settings = replace(settings, batch_size=200, gan_batch_size=80)
     rates = {"vae": 0.006, "vae-beta2": 0.006, "ae-lr0.02": 0.02, "gan": 0.004, "gan-lr0.1": 0.1}
     for name, rate in rates.items():
         own = job.own_settings(name, settings)
         assert own.learning_rate == rate
+        assert own.batch_size == (80 if name.startswith("gan") else 200)
         assert own.beta == (2.0 if name == "vae-beta2" else 1.0)
 
 

@@ -109,10 +109,11 @@ class Train:
     )
     validation: int = _setting("last training images, for validation", low=1, high=50_000)
     epochs: int = _setting("passes over the training images", low=1, high=10**6)
-    batch_size: int = _setting("images per step", low=1, high=50_000)
+    batch_size: int = _setting("images per step, of all models but the GAN", low=1, high=50_000)
     learning_rate: float = _setting(
         "Adam's peak rate, of all models but the GAN", above=0.0, high=1e9
     )
+    gan_batch_size: int = _setting("images per step of a GAN", low=1, high=50_000)
     gan_learning_rate: float = _setting(
         "Adam's peak rate of both networks of a GAN", above=0.0, high=1e9
     )

@@ -69,10 +69,14 @@ def train_runs(
 
 
 def own_settings(model: str, settings: Train) -> Train:
-    """The settings that a model is trained with: a GAN has another rate, a name may hold one."""
+    """The settings that a model is trained with: a GAN has its own rate and batch, a name a rate."""
     kind, own = names.split(model)
     if kind == "gan":
-        settings = replace(settings, learning_rate=settings.gan_learning_rate)
+        settings = replace(
+            settings,
+            learning_rate=settings.gan_learning_rate,
+            batch_size=settings.gan_batch_size,
+        )
     return replace(settings, **own)
 
 
@@ -96,7 +100,8 @@ def _train_at_once(
         metadata = [one | {"replaced": own} for one in metadata]
     try:
         with ExitStack() as stack:
-            stack.enter_context(explain_out_of_memory("train.batch_size", settings.batch_size))
+            batch = "gan_batch_size" if names.split(runs[0].model)[0] == "gan" else "batch_size"
+            stack.enter_context(explain_out_of_memory(f"train.{batch}", settings.batch_size))
             show = stack.enter_context(progress(name_of(runs), settings.epochs))
             senders = [stack.enter_context(streaming(results, one)) for one in metadata]
 

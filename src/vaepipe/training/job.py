@@ -69,7 +69,7 @@ def train_runs(
 
 
 def own_settings(model: str, settings: Train) -> Train:
-    """The settings that a model is trained with: a GAN has its own rate and batch, a name a rate."""
+    """What a model is trained with: a GAN has its own rate and batch, a name may hold a rate."""
     kind, own = names.split(model)
     if kind == "gan":
         settings = replace(

@@ -5,7 +5,7 @@
 Each size is one fresh process that does one piece of work and prints what it used: processor
 seconds of one thread, and its peak private memory beyond what it held before. One setting changes
 at a time; the others are those of example.yaml, one epoch on 10,000 images. Seeds are trained one
-after the other, and at once, an epoch of each in turn. MNIST has 60,000 images: beyond, an IDX file of
+after the other, and at once, an epoch of each in turn. MNIST has 60,000: beyond, an IDX file of
 MNIST's training images again and again, each time rolled by one more pixel, is written into a
 temporary folder under `--folder`, memory-mapped, and trained on in random order for one epoch, with
 a smaller net (growth.yaml). 10 million images take 7.84 GB of disk, and of memory only what the

@@ -87,7 +87,8 @@ def wall_seconds(tree: Path) -> dict[str, list[float]]:
 
 def by_stage(tree: Path, usage: Path) -> tuple[dict[str, dict], dict[str, int]]:
     """Jobs, wall and processor seconds and peak memory of each stage; the samples of training."""
-    used = [json.loads(file.read_text()) for file in usage.glob("*.json")]
+    files = sorted(usage.glob("*.json"), key=lambda file: int(file.stem))  # as they were started
+    used = [json.loads(file.read_text()) for file in files]
     stages: dict[str, list[dict]] = defaultdict(list)
     samples = {"all": 0, "steps": 0}
     for one in used:

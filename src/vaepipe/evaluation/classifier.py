@@ -48,6 +48,17 @@ class Classifier(nn.Module):
         maps = max_pool2d(relu(self.second(maps)), 2)
         return relu(self.hidden(maps.flatten(1)))
 
+    def features_of_all(self, pixels: Tensor) -> Tensor:
+        """`features` of many images, uint8 or with values in [0, 1], a block at a time."""
+        # One tensor for all: those of the blocks, lying between what the blocks free, cost a
+        # gigabyte of memory now and then.
+        found = torch.empty(len(pixels), self.hidden.out_features, device=pixels.device)
+        for begin in range(0, len(pixels), BLOCK):
+            part = slice(begin, begin + BLOCK)
+            x = pixels[part] if pixels.is_floating_point() else grey(pixels[part])
+            found[part] = self.features(x)
+        return found
+
     def forward(self, x: Tensor) -> Tensor:
         """Logits `[n, classes]` of images `[n, pixels]` with values in [0, 1]."""
         return self.output(self.features(x))
@@ -63,7 +74,7 @@ class ImageClassifier(NamedTuple):
     def predict(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Features `[n, 64]` and most probable classes `[n]` of images `[n, pixels]` in
         [0, 1]."""
-        features = torch.cat([self.model.features(part) for part in images.split(BLOCK)])
+        features = self.model.features_of_all(images)
         return features, self.model.output(features).argmax(1)
 
 
@@ -100,8 +111,8 @@ def train(
             step += 1
     model.eval()
     with torch.no_grad():
-        features = [model.features(grey(part)) for part in images.pixels.split(BLOCK)]
-    return ImageClassifier(model, statistics.moments(torch.cat(features)))
+        features = model.features_of_all(images.pixels)
+    return ImageClassifier(model, statistics.moments(features))
 
 
 @torch.no_grad()

@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 
-from test_training import SETTINGS, images, trained  # noqa: F401
+from test_training import DEVICE, SETTINGS, images, trained  # noqa: F401
 from vaepipe.core.rng import generator, normal
 from vaepipe.data.dataset import grey
 from vaepipe.evaluation.tables import curves_table
 from vaepipe.models import Architecture, build
 from vaepipe.results import Run
 from vaepipe.tracking.pyfunc import Served
-from vaepipe.training import job, step
+from vaepipe.training import checkpoint, job, state, step
 
 N = 6
 
@@ -118,6 +118,14 @@ def test_it_has_a_rate_and_a_batch_of_its_own_and_a_name_may_hold_another_rate()
         assert own.learning_rate == rate
         assert own.batch_size == (80 if name.startswith("gan") else 200)
         assert own.beta == (2.0 if name == "vae-beta2" else 1.0)
+
+
+@pytest.mark.parametrize(("name", "betas"), [("vae", (0.8, 0.95)), ("gan", (0.5, 0.99))])
+def test_its_averages_in_adam_are_its_own(name, betas, images, tmp_path):  # noqa: F811
+    settings = replace(SETTINGS, adam_beta1=0.8, adam_beta2=0.95)
+    saved = checkpoint.Checkpoint(tmp_path / "none", "")
+    [run] = state.start([Run(name, 3, 0)], settings, images[0].pixels, DEVICE, saved)
+    assert run.adam.betas == betas
 
 
 def test_its_two_losses_are_not_mistaken_for_the_loss_of_others():

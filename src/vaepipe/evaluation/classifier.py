@@ -48,20 +48,23 @@ class Classifier(nn.Module):
         maps = max_pool2d(relu(self.second(maps)), 2)
         return relu(self.hidden(maps.flatten(1)))
 
-    def features_of_all(self, pixels: Tensor) -> Tensor:
-        """`features` of many images, uint8 or with values in [0, 1], a block at a time."""
-        # One tensor for all: those of the blocks, lying between what the blocks free, cost a
-        # gigabyte of memory now and then.
-        found = torch.empty(len(pixels), self.hidden.out_features, device=pixels.device)
-        for begin in range(0, len(pixels), BLOCK):
-            part = slice(begin, begin + BLOCK)
-            x = pixels[part] if pixels.is_floating_point() else grey(pixels[part])
-            found[part] = self.features(x)
-        return found
-
     def forward(self, x: Tensor) -> Tensor:
         """Logits `[n, classes]` of images `[n, pixels]` with values in [0, 1]."""
         return self.output(self.features(x))
+
+
+def features_of_all(model: Classifier, pixels: Tensor) -> Tensor:
+    """The features `[n, 64]` of images `[n, pixels]`, uint8 or with values in [0, 1], in blocks."""
+    found = None
+    for begin in range(0, len(pixels), BLOCK):
+        part = pixels[begin : begin + BLOCK]
+        features = model.features(part if part.is_floating_point() else grey(part))
+        if found is None:
+            # One tensor for all: those of the blocks, lying between what the blocks free, cost a
+            # gigabyte of memory now and then.
+            found = features.new_empty(len(pixels), features.shape[1])
+        found[begin : begin + BLOCK] = features
+    return found
 
 
 class ImageClassifier(NamedTuple):
@@ -74,7 +77,7 @@ class ImageClassifier(NamedTuple):
     def predict(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Features `[n, 64]` and most probable classes `[n]` of images `[n, pixels]` in
         [0, 1]."""
-        features = self.model.features_of_all(images)
+        features = features_of_all(self.model, images)
         return features, self.model.output(features).argmax(1)
 
 
@@ -111,7 +114,7 @@ def train(
             step += 1
     model.eval()
     with torch.no_grad():
-        features = model.features_of_all(images.pixels)
+        features = features_of_all(model, images.pixels)
     return ImageClassifier(model, statistics.moments(features))
 
 

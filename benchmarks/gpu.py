@@ -8,8 +8,7 @@ graph) is left out. Of the VAE's 100 epochs, which take the same time each, 10 a
 seed and five, with `train.compiler` none and inductor, take turns. Of Burda's protocol
 (784-200-200-50, batch 20, 3,280 epochs of 2,980 steps) all epochs but the first of two are
 measured, and the whole is extrapolated from their rate. The floor of a step is the time of its
-matrix products alone, recorded as one CUDA graph. All of it takes some five minutes; every
-measurement is printed as it is made.
+matrix products alone, recorded as one CUDA graph. Every measurement is printed as it is made.
 
 Needs nothing beyond PyTorch, NumPy, PyYAML, safetensors and tqdm. With `--device cpu` it runs a
 little of everything and keeps nothing: to see that it works.
@@ -107,7 +106,7 @@ def products_per_second(settings: Train, latents: int) -> float:
 
 
 def told(name: str, measure: Callable[[], float]) -> Callable[[], float]:
-    """The measurement, whose value is also printed: a device may be lent for minutes alone."""
+    """The measurement, whose value is also printed: a run that is cut off leaves what it found."""
 
     def measured() -> float:
         value = measure()

@@ -1,6 +1,5 @@
 """What all contenders share: net, batch and data, and the `Train` settings of this project."""
 
-import math
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -54,9 +53,9 @@ def trained(
     runs = [Run("vae", latent_dim, seed) for seed in seeds]
     validation = validation or training.first(1)
     with tempfile.TemporaryDirectory() as folder:
-        saved = checkpoint.Checkpoint(Path(folder) / "checkpoint", "benchmark")
-        if not checkpoints:
-            saved.written = math.inf
+        saved = None
+        if checkpoints:
+            saved = checkpoint.Checkpoint(Path(folder) / "checkpoint", "benchmark")
         trained = train(runs, settings, training, validation, device, saved, on_epoch)
     torch.set_deterministic_debug_mode("default")
     return [model for model, _ in trained]

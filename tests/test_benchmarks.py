@@ -31,7 +31,7 @@ from test_startup import heavy_imports
 from vaepipe.core.errors import UserError
 from vaepipe.core.files import read_json, read_table
 from vaepipe.data import dataset
-from vaepipe.data.idx import read_idx
+from vaepipe.data.idx import parse_idx
 from vaepipe.models import networks
 from vaepipe.params import Matrix
 from vaepipe.report import longer
@@ -230,7 +230,7 @@ def test_exponent_of_what_starts_at_nothing():
 
 def test_synthetic_images_are_idx(tmp_path, images):
     growth.write_images(tmp_path / "file", 600, images.pixels.numpy())
-    found = read_idx(tmp_path / "file").reshape(600, -1)
+    found = parse_idx((tmp_path / "file").read_bytes(), "file").reshape(600, -1)
     assert np.array_equal(found[:256], images.pixels)
     assert np.array_equal(found[256:512], np.roll(images.pixels, 1, axis=1))
     assert len(np.unique(found, axis=0)) == 600

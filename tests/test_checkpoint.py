@@ -87,17 +87,19 @@ def test_the_seconds_of_all_processes_are_added_up(saved, clock):
     assert other.watch.read()["seconds"] == 0
 
 
-def test_a_fingerprint_is_of_run_settings_data_code_and_version(monkeypatch):
+def test_a_fingerprint_is_of_run_settings_data_code_device_and_version(monkeypatch):
     settings = params.check(read_yaml(ROOT / "params.yaml")).train
     run, data, code = Run("vae", 3, 0), {"files": {"a": "0" * 64}}, {"a.py": "0" * 64}
+    cpu = torch.device("cpu")
     asked = [
-        ([run], settings, data, code),
-        ([replace(run, seed=1)], settings, data, code),
-        ([run, replace(run, seed=1)], settings, data, code),
-        ([run], replace(settings, epochs=settings.epochs + 1), data, code),
-        ([run], settings, {"files": {"a": "1" * 64}}, code),
-        ([run], settings, data, {"a.py": "1" * 64}),
-        ([run], settings, data, {"b.py": "0" * 64}),
+        ([run], settings, data, code, cpu),
+        ([replace(run, seed=1)], settings, data, code, cpu),
+        ([run, replace(run, seed=1)], settings, data, code, cpu),
+        ([run], replace(settings, epochs=settings.epochs + 1), data, code, cpu),
+        ([run], settings, {"files": {"a": "1" * 64}}, code, cpu),
+        ([run], settings, data, {"a.py": "1" * 64}, cpu),
+        ([run], settings, data, {"b.py": "0" * 64}, cpu),
+        ([run], settings, data, code, torch.device("cuda")),
     ]
     found = {checkpoint.fingerprint(*one) for one in asked}
     assert found == {checkpoint.fingerprint(*one) for one in asked}

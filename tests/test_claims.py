@@ -4,7 +4,6 @@ import math
 import re
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -48,7 +47,6 @@ from vaepipe.params import Matrix, Train
 from vaepipe.report import claims as pages
 from vaepipe.report.claims import chapter, digits
 from vaepipe.results import Results, Run, runs_of
-from vaepipe.training.checkpoint import Checkpoint
 from vaepipe.training.loop import train
 
 RNG = np.random.default_rng(0)
@@ -639,9 +637,7 @@ def test_a_race_takes_the_steps_of_the_train_stage(model):
     images = Images(pixels, torch.zeros(330, dtype=torch.int64))
     settings = replace(tiny_training(), batch_size=50, epochs=2)
     run, device = Run(model, 3, 0), torch.device("cpu")
-    saved = Checkpoint(Path("none"), "a test")
-    saved.written = math.inf  # never due
-    [(theirs, _)] = train([run], settings, images, images.first(10), device, saved)
+    [(theirs, _)] = train([run], settings, images, images.first(10), device)
     ours = speed.Training(run, settings, images, MNIST)
     while not ours.done:
         ours.go_on(3)

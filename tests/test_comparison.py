@@ -250,6 +250,17 @@ def test_compare_refuses_runs_of_different_protocols_with_one_message(tmp_path, 
     assert not results.metrics_table.exists()
 
 
+@pytest.mark.parametrize(("failed", "said"), [("loss is NaN", "loss is NaN"), (None, "a GAN is")])
+def test_compare_says_so_where_no_run_has_a_metric(tmp_path, mnist_folder, failed, said):
+    results = made_runs(tmp_path, MATRIX, mnist_folder)
+    for run in runs_of(MATRIX):
+        told = read_json(results.metrics(run)) | {"metrics": {}, "failed": failed}
+        write_json(results.metrics(run), told)
+    with pytest.raises(UserError, match=f"nothing to compare: .*ae-z3-s0: {said}"):
+        compare(MATRIX, mnist_folder, results)
+    assert not results.metrics_table.exists()
+
+
 @pytest.mark.parametrize("name", ["metrics", "history", "classifier_metrics"])
 def test_compare_names_a_file_that_is_missing(tmp_path, mnist_folder, name):
     results = made_runs(tmp_path, MATRIX, mnist_folder)

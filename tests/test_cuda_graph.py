@@ -69,6 +69,13 @@ def few(images):  # noqa: F811
     return images[0].first(1950), images[1]
 
 
+def test_an_epoch_shorter_than_a_graph_is_not_recorded(images, tmp_path, monkeypatch, capsys):  # noqa: F811
+    monkeypatch.setitem(cuda_graph.RECORDERS, "cpu", refusing)
+    few = images[0].first(cuda_graph.BLOCK * SETTINGS.batch_size - 1), images[1]
+    trained(Run("vae", 3, 0), few, tmp_path)
+    assert MESSAGE not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["ae", "cvae", "gan"])
 def test_replayed_steps_are_the_steps(name, few, tmp_path, monkeypatch, capsys):
     run = Run(name, 3, 0)

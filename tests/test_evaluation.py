@@ -24,7 +24,7 @@ from vaepipe.evaluation.metrics import HEADLINE, METRICS
 from vaepipe.models import MODELS, Architecture, build, objectives, weights
 from vaepipe.models.prior import NormalPrior
 from vaepipe.results import Run
-from vaepipe.training import checkpoint, loop
+from vaepipe.training import loop
 
 CPU = torch.device("cpu")
 SETTINGS = params.check(read_yaml(ROOT / "params.yaml"))
@@ -65,8 +65,7 @@ def small_vae(training_set, tmp_path_factory) -> torch.nn.Module:
         device="cpu",
     )
     images = training_set.first(10_000), training_set.first(100)
-    place = checkpoint.Checkpoint(tmp_path_factory.mktemp("vae") / "checkpoint", "")
-    return loop.train([Run("vae", 2, 0)], settings, *images, CPU, place)[0][0]
+    return loop.train([Run("vae", 2, 0)], settings, *images, CPU)[0][0]
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from vaepipe.evaluation.tables import curves_table
 from vaepipe.models import Architecture, build
 from vaepipe.results import Run
 from vaepipe.tracking.pyfunc import Served
-from vaepipe.training import checkpoint, job, state, step
+from vaepipe.training import job, state, step
 
 N = 6
 
@@ -121,10 +121,9 @@ def test_it_has_a_rate_and_a_batch_of_its_own_and_a_name_may_hold_another_rate()
 
 
 @pytest.mark.parametrize(("name", "betas"), [("vae", (0.8, 0.95)), ("gan", (0.5, 0.99))])
-def test_its_averages_in_adam_are_its_own(name, betas, images, tmp_path):  # noqa: F811
+def test_its_averages_in_adam_are_its_own(name, betas, images):  # noqa: F811
     settings = replace(SETTINGS, adam_beta1=0.8, adam_beta2=0.95)
-    saved = checkpoint.Checkpoint(tmp_path / "none", "")
-    [run] = state.start([Run(name, 3, 0)], settings, images[0].pixels, DEVICE, saved)
+    [run] = state.start([Run(name, 3, 0)], settings, images[0].pixels, DEVICE)
     assert run.adam.betas == betas
 
 

@@ -92,6 +92,28 @@ def test_runs_in_turn_are_the_runs_by_themselves(train, tmp_path):
         assert ("failed" in weights.read_metadata(results.model(run))) == (run.seed == 1)
 
 
+def test_runs_that_were_trained_before_a_kill_are_not_trained_again(train, tmp_path, monkeypatch):
+    """A driver removes what a killed job wrote: of all its runs, also of those that were done."""
+    whole = train(RUNS, tmp_path / "whole", settings=IN_TURN)
+    write, cut = job.weights.save, Results(tmp_path / "cut")
+
+    def killed(path, *given):
+        if path == cut.model(RUNS[2]):
+            raise KeyboardInterrupt
+        write(path, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(job.weights, "save", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(RUNS, cut.folder, settings=IN_TURN)
+    for run in RUNS[:2]:
+        cut.model(run).unlink()
+    monkeypatch.setattr(loop, "train_step", None)  # no step is taken
+    train(RUNS, cut.folder, settings=IN_TURN)
+    assert all(same_files(cut, whole, run) for run in RUNS)
+    assert not any(cut.checkpoint(run).exists() for run in RUNS)
+
+
 def test_if_one_of_several_fails_each_is_trained_by_itself(train, tmp_path, capsys):
     results = train(RUNS, tmp_path / "together", failing=1)
     message = capsys.readouterr().err

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import re
+import shutil
 import struct
 import zipfile
 import zlib
@@ -128,6 +129,8 @@ def test_the_same_images_are_left_alone_and_changed_ones_are_noticed(tmp_path):
     assert hashlib.sha256((source / name).read_bytes()).hexdigest() == digest
     source.rename(tmp_path / "away")
     assert fetch("folder", made, str(source))["data_set"] == "folder"
+    with pytest.raises(UserError, match=r"of data.size 0 and data.colour auto, not of data.size 4"):
+        fetch("folder", made, str(source), size=4)
 
 
 def test_damage_to_converted_images_is_noticed(tmp_path):
@@ -218,8 +221,26 @@ def only_train(folder):
     return "only one of train and test", "allowed are"
 
 
+def split_in_two_depths(folder):
+    for part in ("train", "test"):
+        photos(folder / part)
+    for path in (folder / "test").rglob("*.png"):
+        path.rename(folder / "test" / f"{path.parent.name}{path.name}")
+    for name in CLASSES:
+        shutil.rmtree(folder / name)
+        (folder / "test" / name).rmdir()
+    return "several depths", "allowed are"
+
+
+def few(folder):
+    for path in folder.rglob("[3-9].png"):
+        path.unlink()
+    shutil.rmtree(folder / "square")
+    return "4 training images, at least 5 are needed", "add some"
+
+
 BAD = [broken, mixed_sizes, alpha, sixteen_bits, huge, link, linked_folder, no_image, single]
-BAD += [one_class, odd_depth, only_train]
+BAD += [one_class, odd_depth, only_train, split_in_two_depths, few]
 
 
 @pytest.mark.parametrize("damage", BAD, ids=lambda f: f.__name__)
@@ -253,13 +274,13 @@ def test_no_source(source, tmp_path):
 def test_several_processes_give_what_one_gives(tmp_path, monkeypatch):
     source = photos(tmp_path / "photos")
     monkeypatch.setattr(pictures, "TOGETHER", 4)
-    monkeypatch.setattr(pictures.os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(pictures, "cores", lambda: 2)
     fetch("folder", tmp_path / "several", str(source))
-    monkeypatch.setattr(pictures.os, "sched_getaffinity", lambda _: {0})
+    monkeypatch.setattr(pictures, "cores", lambda: 1)
     fetch("folder", tmp_path / "one", str(source))
     assert raw(tmp_path / "several")[0].tobytes() == raw(tmp_path / "one")[0].tobytes()
     broken(source)
-    monkeypatch.setattr(pictures.os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(pictures, "cores", lambda: 2)
     assert "3.png" in refused(tmp_path, source)
 
 
@@ -313,6 +334,12 @@ def test_an_npz_file_with_names_of_its_classes(tmp_path):
             "class 0 has 1 training image,",
         ),
         ({"train_labels": None}, "training images have no labels"),
+        ({"train_labels": np.array(1)}, "one whole number"),
+        ({"val_images": np.zeros((2, 10, 11, 3), np.uint8)}, r"val_images .*\[10, 11, 3\] each"),
+        (
+            {"test_images": np.zeros((3, 10, 12, 3), np.uint8), "test_labels": np.arange(3)},
+            "3 test images, at least 4",
+        ),
     ],
     ids=lambda value: str(value)[:30] if isinstance(value, str) else "",
 )

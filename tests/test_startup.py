@@ -74,15 +74,13 @@ from vaepipe import params
 from vaepipe.core.device import prepare
 from vaepipe.data.dataset import Images
 from vaepipe.results import Run
-from vaepipe.training.checkpoint import Checkpoint
 from vaepipe.training.state import start
 from vaepipe.training.step import train_step
 
 settings = params.check_file(Path(sys.argv[1])).train
 device = prepare("cpu", 1)
 images = Images(torch.zeros(128, 784, dtype=torch.uint8), torch.zeros(128, dtype=torch.int64))
-saved = Checkpoint(Path("no such folder/checkpoint"), "")
-[state] = start([Run("vae", 20, 0)], settings, images.pixels, device, saved)
+[state] = start([Run("vae", 20, 0)], settings, images.pixels, device)
 for _ in range(2):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(20):

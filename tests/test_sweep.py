@@ -75,6 +75,9 @@ BAD = [
     ({"trials": 0}, "trials is 0"),
     ({"seeds": []}, "list of whole numbers"),
     ({"seeds": [0]}, "matrix.seeds"),
+    ({"seeds": [7, 7]}, "each seed once"),
+    ({OF: {"likelihood": ["bernoulli", "logistic"]}}, "what the validation loss means"),
+    ({OF: {"gan_penalty": [0.1, 1.0]}}, "can't be of a GAN"),
     ({OF: {}}, "settings is empty"),
     ({OF: {"learning_rat": [1]}}, "unknown"),
     ({OF: {"epochs": [1, 2]}}, "same budget"),
@@ -200,6 +203,12 @@ def test_a_page_over_many_cells_has_a_row_for_each_and_pictures_of_few(mnist_fol
     drawn = {path.stem for path in tmp_path.glob("figures/*.png")} - set(NAMES)
     assert drawn == {run.name for run in pictured_runs(matrix)}
     assert len(drawn) == 2 * FEW
+
+
+def test_a_setting_that_a_models_name_holds_is_not_swept():
+    """Every trial would be trained with that of the name."""
+    with pytest.raises(UserError, match=r"settings\.beta can't be swept for vae-beta4"):
+        sweep.check(GRID, TRAIN, (), ("ae", "vae-beta4"))
 
 
 def test_a_gan_has_no_loss_by_which_its_trials_could_be_compared():

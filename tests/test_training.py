@@ -15,6 +15,7 @@ from vaepipe.core.files import read_yaml
 from vaepipe.core.rng import generator
 from vaepipe.data.dataset import Images, as_input, binarized, training_images
 from vaepipe.models import MODELS, Architecture, build
+from vaepipe.models.objectives import bernoulli_log_likelihood
 from vaepipe.results import Run, name_of
 from vaepipe.training import adam, checkpoint, loop, schedule, state, step
 
@@ -174,6 +175,41 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_state(
     assert same(resumed, trained(run, images, tmp_path / "whole")[0])
 
 
+def test_the_state_before_a_loss_that_is_not_finite_is_kept_when_no_checkpoint_was_due(
+    images, tmp_path, monkeypatch
+):
+    """What a failed run leaves must not depend on the clock."""
+    run, per_epoch, settings = Run("vae", 3, 0), 20, replace(SETTINGS, epochs=3)
+    monkeypatch.setattr(checkpoint.Checkpoint, "due", lambda saved: saved.written < 0)
+    with monkeypatch.context() as patched:
+        rate = lambda step, *_: math.inf if step == 2 * per_epoch else 0.001  # noqa: E731
+        patched.setattr(loop, "learning_rate", rate)
+        with pytest.raises(loop.NotFinite, match="epoch 3"):
+            trained(run, images, tmp_path, settings)
+    monkeypatch.setattr(loop, "learning_rate", lambda *_: 0.001)
+    seen = []
+    resumed, _ = trained(run, images, tmp_path, settings, on_epoch=seen.append)
+    assert [row["epoch"] for row in seen] == [3]
+    assert same(resumed, trained(run, images, tmp_path / "whole", settings)[0])
+
+
+def test_a_last_step_that_spoils_the_model_is_noticed(images, tmp_path, monkeypatch):
+    """The losses of an epoch are those before each step: after the last, none is taken."""
+    rate = lambda step, *_: math.inf if step == 39 else 0.001  # noqa: E731
+    monkeypatch.setattr(loop, "learning_rate", rate)
+    with pytest.raises(loop.NotFinite, match=r"validation loss .* after epoch 2"):
+        trained(Run("vae", 3, 0), images, tmp_path)
+
+
+def test_a_run_that_was_trained_to_its_end_is_not_trained_again(images, tmp_path):
+    run, seen = Run("vae", 3, 0), []
+    model, history = trained(run, images, tmp_path)
+    again, history_again = trained(run, images, tmp_path, on_epoch=seen.append)
+    assert not seen
+    assert same(model, again)
+    assert history == history_again
+
+
 @pytest.mark.parametrize(
     ("name", "changed"),
     [
@@ -214,10 +250,7 @@ def test_a_step_is_one_of_pytorchs_adam(pieces, images, tmp_path, monkeypatch):
     if pieces:
         monkeypatch.setattr(adam, "cut_up", lambda parameters: True)
     monkeypatch.setattr(state, "build", lambda *given: build(*given).double())
-    saved = checkpoint.Checkpoint(tmp_path / "none", "")
-    [ours], [theirs] = (
-        state.start([run], SETTINGS, images[0].pixels, DEVICE, saved) for _ in range(2)
-    )
+    [ours], [theirs] = (state.start([run], SETTINGS, images[0].pixels, DEVICE) for _ in range(2))
     assert (len(ours.adam.steps) > len(ours.adam.parameters)) == (pieces or DEVICE.type == "cuda")
     model, betas = theirs.model, (SETTINGS.adam_beta1, SETTINGS.adam_beta2)
     optimizer = torch.optim.Adam(model.parameters(), betas=betas, eps=SETTINGS.adam_epsilon)
@@ -263,6 +296,16 @@ def test_bfloat16_is_near_float32_and_is_not_it(images, tmp_path):
     assert all(p.dtype == torch.float32 for p in model.parameters())
     last, last_whole = history[-1]["validation_loss"], history_whole[-1]["validation_loss"]
     assert last == pytest.approx(last_whole, rel=0.01)
+
+
+def test_autocast_leaves_the_log_likelihood_its_digits():
+    """To 8 bits it would be off by a nat, which decides between importance weights."""
+    rng = generator(0, "test", DEVICE)
+    x = torch.randint(0, 2, (5, 784), generator=rng, device=DEVICE).float()
+    logits = 3 * torch.randn(5, 784, generator=rng, device=DEVICE)
+    with torch.autocast(DEVICE.type, torch.bfloat16):
+        found = bernoulli_log_likelihood(logits, x)
+    assert torch.equal(found, bernoulli_log_likelihood(logits, x))
 
 
 @pytest.mark.needs("g++")

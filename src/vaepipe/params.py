@@ -27,7 +27,7 @@ def _setting(help: str, low=None, high=None, above=None, choices=(), unique=Fals
 
 
 def _device():
-    return _setting("auto: CUDA, else MPS, else the CPU", choices=("auto", "cuda", "mps", "cpu"))
+    return _setting("auto: CUDA, else the CPU", choices=("auto", "cuda", "cpu"))
 
 
 def _threads():
@@ -69,7 +69,7 @@ class Train:
         " its input; conv: 4 x 4 convolutions with stride 2 before the dense layers",
         choices=NETWORKS,
     )
-    channels: tuple[int, ...] = _setting("of the convolutions, one or two", low=1, high=4096)
+    channels: tuple[int, ...] = _setting("of the convolutions, from the image on", low=1, high=4096)
     prior: str = _setting(
         "of the latents of VAE and CVAE: normal is N(0, I), flow is learned with the model",
         choices=PRIORS,

@@ -27,9 +27,13 @@ MOST = 100_000  # trials
 FIXED = {
     "epochs": "all trials have the same budget",
     "validation": "all trials are compared on the same images",
+    "likelihood": "it changes what the validation loss means",
     "binarize": "it changes what the validation loss means",
     "reconstruction": "it changes what the validation loss means",
     "importance_samples": "it changes what the validation loss means",
+    "gan_batch_size": "trials can't be of a GAN",
+    "gan_learning_rate": "trials can't be of a GAN",
+    "gan_penalty": "trials can't be of a GAN",
     "compiler": "it changes the rounding alone",
     "seeds_at_once": "it changes no result",
     "device": "it is where a run is trained, and not how",
@@ -98,6 +102,8 @@ def check(
     seeds = section["seeds"]
     if not (isinstance(seeds, list | tuple) and seeds and all(_whole(s, 0, 2**31) for s in seeds)):
         problems.append(f"seeds is {seeds!r}, allowed is a list of whole numbers")
+    elif len(set(seeds)) < len(seeds):
+        problems.append(f"seeds is {seeds!r}, allowed is each seed once")
     elif both := set(seeds) & set(test_seeds):
         problems.append(f"seeds holds {min(both)}, which is among matrix.seeds, those of the test")
     if not isinstance(section["settings"], Mapping) or not section["settings"]:
@@ -105,6 +111,11 @@ def check(
     else:
         for name, choices in section["settings"].items():
             problems += _problems(name, choices, train, section["method"])
+            problems += [
+                f"settings.{name} can't be swept for {model}, whose name holds it"
+                for model in models
+                if name in split(model)[1]
+            ]
     if problems:
         lines = "\n".join(f"  sweep.{problem}" for problem in problems)
         raise UserError(f"the sweep can't be used:\n{lines}")

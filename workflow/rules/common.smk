@@ -32,7 +32,7 @@ TABLES = [
 FIGURES = [f"results/figures/{name}.png" for name in NAMES]
 VECTORS = [f"results/figures/{name}.svg" for name in NAMES]
 PICTURES_OF_CLAIMS = [f"results/claims/{name}.svg" for name in claims.NAMES]
-GPUS = {"auto": 1 if has_nvidia_gpu() else 0, "cuda": 1, "mps": 0, "cpu": 0}
+GPUS = {"auto": 1 if has_nvidia_gpu() else 0, "cuda": 1, "cpu": 0}
 OWN_IMAGES = state_of_source(settings.data)
 
 

@@ -16,8 +16,6 @@ from scipy import stats
 
 from vaepipe.evaluation.verdicts import ALPHA, holm
 
-VERDICTS = ("supported", "not_supported", "undecided")
-
 
 @dataclass(frozen=True)
 class Condition:
@@ -126,7 +124,7 @@ class Judged:
     """A claim's verdict.
 
     Attributes:
-        verdict: one of `VERDICTS`.
+        verdict: `supported`, `not_supported` or `undecided`.
         p: the corrected p-value of that verdict; of an undecided one the smaller of both.
         conditions: each condition with what its test gave.
         closest: place of the condition that decides: for a supported claim the one with the

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +13,6 @@ from vaepipe.data.dataset import Images
 from vaepipe.data.manifest import About
 from vaepipe.params import Train
 from vaepipe.results import Run
-from vaepipe.training.checkpoint import Checkpoint
 from vaepipe.training.schedule import kl_weight, learning_rate
 from vaepipe.training.state import start
 from vaepipe.training.step import train_step
@@ -47,8 +45,7 @@ class Training:
     def __init__(self, run: Run, settings: Train, images: Images, data: About):
         self.settings = replace(settings, device="cpu", compiler="none")
         device = torch.device("cpu")
-        nowhere = Checkpoint(Path("none"), "speed")  # never written: `due` is not asked
-        [self.state] = start([run], self.settings, images.pixels, device, nowhere, data)
+        [self.state] = start([run], self.settings, images.pixels, device, data=data)
         self.images = images.to(device)
         self.per_epoch = -(-len(images.labels) // settings.batch_size)
         self.step = 0

@@ -17,7 +17,7 @@ def prepare(name: str, threads: int) -> torch.device:
     """The device of that name, with PyTorch set to give the same bits every time.
 
     Args:
-        name: `auto` (CUDA, then MPS, then CPU), `cuda`, `mps` or `cpu`.
+        name: `auto` (CUDA, else the CPU), `cuda` or `cpu`.
         threads: CPU threads of one operation; sums are split by it, so it changes bits.
 
     Raises:
@@ -34,13 +34,10 @@ def prepare(name: str, threads: int) -> torch.device:
     torch.backends.cudnn.allow_tf32 = False
     torch.set_num_threads(threads)
     _keep_freed_memory()
-    available = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
     if name == "auto":
-        name = next((device for device, is_there in available.items() if is_there()), "cpu")
-    elif name in available and not available[name]():
-        raise UserError(
-            f"device is {name}, which this machine does not have; auto takes what it has"
-        )
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    elif name == "cuda" and not torch.cuda.is_available():
+        raise UserError("device is cuda, which this machine does not have; auto takes what it has")
     return torch.device(name)
 
 

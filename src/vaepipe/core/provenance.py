@@ -39,6 +39,13 @@ def processor() -> str:
         return platform.processor() or platform.machine()
 
 
+def cores() -> int:
+    """How many cores this process may use; where the system doesn't tell, how many there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def device_name(device: Any) -> str:
     """The name of a `torch.device`: the accelerator's, or the processor's."""
     import torch
@@ -122,7 +129,5 @@ class Stopwatch:
             "seconds": round(before("seconds", 0.0) + wall, 3),
             "cpu_seconds": round(before("cpu_seconds", 0.0) + processor, 3),
             "peak_memory_mib": round(max(before("peak_memory_mib", 0.0), mebibytes), 1),
-            "cores": len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else os.cpu_count(),
+            "cores": cores(),
         }

@@ -7,12 +7,10 @@ four, labels one. Pixels are bytes; labels are 16-bit integers where there are o
 
 import math
 import struct
-from pathlib import Path
 
 import numpy as np
 
 from vaepipe.core.errors import UserError
-from vaepipe.core.files import write_bytes
 
 UNSIGNED_BYTE, INT16 = 8, 11
 SMALLEST, LARGEST = 4, 64  # pixels of an image's side
@@ -83,21 +81,3 @@ def format_idx(array: np.ndarray) -> bytes:
     kind, order = kinds[array.dtype]
     header = struct.pack(f">4B{array.ndim}I", 0, 0, kind, array.ndim, *array.shape)
     return header + array.astype(order).tobytes()
-
-
-def read_idx(path: Path) -> np.ndarray:
-    """Read an IDX file, as `parse_idx` gives it.
-
-    Raises:
-        UserError: naming the file, if it cannot be read or is not such a file.
-    """
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from error
-    return parse_idx(data, str(path))
-
-
-def write_idx(path: Path, array: np.ndarray) -> None:
-    """Write a uint8 `array` as an IDX file, whole or not at all."""
-    write_bytes(Path(path), format_idx(array))

@@ -18,6 +18,8 @@ from vaepipe.data.tree import read_folder
 
 MOST_CLASSES = 1000
 NAMES = "classes.txt"
+# As many as the metrics of the codes need: five neighbours, and blocks of two for the MMD.
+FEWEST = {"training": 5, "test": 4}
 # What data.source must be, for messages.
 WHERE = {
     "folder": "a folder of images",
@@ -113,14 +115,15 @@ def named_labels(found: Own, source: Path) -> tuple[list[np.ndarray], Sequence[s
     """Labels 0, 1, ... of both parts, and the names of the classes; zeros and none if unlabelled.
 
     Raises:
-        UserError: labels of one part only, too few or too many classes, a class with one training
-            image, or one that only the test images have.
+        UserError: too few images, labels of one part only, too few or too many classes, a class
+            with one training image, or one that only the test images have.
     """
     parts = {"training": found.training, "test": found.test}
     for where, part in parts.items():
         if not len(part.images):
             raise UserError(f"{source}: no {where} images")
     if all(part.labels is None for part in parts.values()):
+        _refuse_few(parts, source)
         return [np.zeros(len(part.images), np.int64) for part in parts.values()], ()
     for where, part in parts.items():
         if part.labels is None:
@@ -154,7 +157,17 @@ def named_labels(found: Own, source: Path) -> tuple[list[np.ndarray], Sequence[s
             f"{'' if counts[few] == 1 else 's'}, at least 2 are needed; add some, or remove the"
             " class"
         )
+    _refuse_few(parts, source)
     return labels, names
+
+
+def _refuse_few(parts: dict[str, Part], source: Path) -> None:
+    for where, part in parts.items():
+        if (n := len(part.images)) < FEWEST[where]:
+            raise UserError(
+                f"{source}: {n} {where} image{'s' * (n != 1)}, at least {FEWEST[where]} are needed;"
+                " add some"
+            )
 
 
 def _numbers(*labels: np.ndarray) -> list[str]:
@@ -200,6 +213,11 @@ def _npz(source: Path, size: int) -> Own:
             if "val_images" in arrays:
                 more = arrays["val_images"]
                 more = more[..., None] if more.ndim == 3 else more
+                if more.shape[1:] != images.shape[1:]:
+                    raise UserError(
+                        f"{source}: val_images are of shape {list(more.shape[1:])} each,"
+                        f" train_images of {list(images.shape[1:])}"
+                    )
                 images = np.concatenate([images, more])
                 if labels is not None and "val_labels" in arrays:
                     labels = np.concatenate([labels, arrays["val_labels"]])

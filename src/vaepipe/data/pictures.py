@@ -4,7 +4,6 @@ Only the header is read before an image's size is known, and only common formats
 """
 
 import hashlib
-import os
 import struct
 import warnings
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
 from vaepipe.core.errors import UserError
+from vaepipe.core.provenance import cores
 from vaepipe.data.idx import LARGEST
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
@@ -139,9 +139,9 @@ def read_pictures(
     """
     parts = [paths[start : start + TOGETHER] for start in range(0, len(paths), TOGETHER)]
     work, found = partial(_read_some, size), []
-    if len(parts) == 1 or len(os.sched_getaffinity(0)) == 1:
+    if len(parts) == 1 or cores() == 1:
         return [one for part in parts for one in _shown(work(part), show)]
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ProcessPoolExecutor(cores()) as pool:
         try:
             for some in pool.map(work, parts):
                 found += _shown(some, show)

@@ -85,6 +85,13 @@ def _own(name: str, folder: Path, source: str, size: int, colour: str) -> dict:
     present = _present(name, folder)
     if source == "auto" or not place.exists():
         if present and source != "auto":
+            made = {key: present["source"][key] for key in ("size", "colour")}
+            if made != {"size": size, "colour": colour}:
+                asked = f"data.size {size} and data.colour {colour}"
+                raise UserError(
+                    f"data.source: {source} is not there, and the images that were made of it are"
+                    f" of data.size {made['size']} and data.colour {made['colour']}, not of {asked}"
+                )
             _say(f"{name}: {source} is not there; the images made of it are kept")
             return present
         raise UserError(

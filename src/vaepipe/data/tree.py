@@ -79,7 +79,7 @@ def split(folder: Path) -> tuple[list[Path], list[Path]]:
         if len(parts[0]) + len(parts[1]) < len(paths):
             odd = next(p for p in paths if p.parts[0] not in ("train", "test"))
             raise UserError(f"{folder / odd} is neither in train nor in test; {LAYOUT}")
-        if any({len(p.parts) for p in part} not in ({2}, {3}) for part in parts):
+        if {len(path.parts) for path in paths} not in ({2}, {3}):
             raise UserError(f"{folder}: images in several depths of folders; {LAYOUT}")
         return parts[0], parts[1]
     if tops & {"train", "test"}:

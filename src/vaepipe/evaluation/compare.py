@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from vaepipe.core.errors import UserError
 from vaepipe.core.files import read_json, read_table, write_json, write_text
 from vaepipe.data.dataset import duplicates, test_images, training_images
 from vaepipe.evaluation.tables import (
@@ -24,10 +25,16 @@ def compare(matrix: Matrix, data: Path, results: Results) -> None:
         data: folder of the data set.
 
     Raises:
-        UserError: the runs were measured by different protocols, or a file is missing.
+        UserError: the runs were measured by different protocols, none has a metric, or a file is
+            missing.
     """
     runs = runs_of(matrix)
     measured = [read_json(results.metrics(run)) for run in runs]
+    if not any(one["metrics"] for one in measured):
+        reason = measured[0]["failed"] or "a GAN is measured on images with labels alone"
+        raise UserError(
+            f"there is nothing to compare: no run has metrics. {runs[0].name}: {reason}"
+        )
     test, training = test_images(data), training_images(data, validation=0)[0]
     protocol = shared_protocol(measured) | {
         "seeds": list(matrix.seeds),

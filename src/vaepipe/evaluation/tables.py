@@ -53,7 +53,8 @@ def comparison_table(metrics: pd.DataFrame) -> pd.DataFrame:
         for name in _measured(metrics)
         if group[name].notna().any()
     ]
-    return pd.DataFrame(rows)
+    columns = ["model", "latent_dim", "metric", "n", "mean", "sd", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def curves_table(histories: Mapping[Run, pd.DataFrame]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ offers
 - `terms(x, labels, noise)`: what is minimised, by name, `[n]` or by latent `[n, latent_dim]`, in
   nats per image; their sum is the loss. The noise, N(0, 1) of `[n, samples, latent_dim]`, is drawn
   by the caller. Of an adversarial model they are the losses of two networks,
-- `adam_betas`: by which Adam averages its gradients and their squares,
+- if it is adversarial, `adam_betas`: by which Adam averages its gradients and their squares,
 - if it is variational, `posterior(x, labels)`: mean and log-variance of q(z|x), and
   `log_likelihood(x, z, labels)`: log p(x|z) for several z per image.
 

@@ -6,7 +6,7 @@ it is clear which numbers are sums and which are means.
 
 import math
 
-from torch import Tensor, where
+from torch import Tensor, autocast, where
 from torch.linalg import vecdot
 from torch.nn.functional import softplus
 
@@ -18,7 +18,10 @@ def bernoulli_log_likelihood(logits: Tensor, x: Tensor) -> Tensor:
     stays finite where log(s(l)) would not. A likelihood only where every x is 0 or 1. The product
     of vectors needs no array of x l, which took longer than the softplus.
     """
-    return vecdot(x, logits) - softplus(logits).sum(-1)
+    # Autocast would give the product, hundreds of nats, to 8 bits.
+    with autocast(x.device.type, enabled=False):
+        product = vecdot(x, logits)
+    return product - softplus(logits).sum(-1)
 
 
 def discretised_logistic_log_likelihood(mean: Tensor, log_scale: Tensor, x: Tensor) -> Tensor:

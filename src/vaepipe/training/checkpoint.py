@@ -53,15 +53,21 @@ class Checkpoint:
 
 
 def fingerprint(
-    runs: Sequence[Run], settings: Train, data: Mapping[str, Any], code: Mapping[str, str]
+    runs: Sequence[Run],
+    settings: Train,
+    data: Mapping[str, Any],
+    code: Mapping[str, str],
+    device: torch.device,
 ) -> str:
-    """SHA-256 over the runs, their settings, data and code, and PyTorch's version.
+    """SHA-256 over the runs, their settings, data and code, the device and PyTorch's version.
 
     Args:
         data: the data set's manifest, which holds the digests of its files.
         code: SHA-256 by path of the code that training depends on.
+        device: where the run is trained. Another kind of device has generators of another kind.
     """
-    whole = [[asdict(run) for run in runs], asdict(settings), data, dict(code), torch.__version__]
+    whole = [[asdict(run) for run in runs], asdict(settings), data, dict(code)]
+    whole += [device.type, torch.__version__]
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
@@ -115,7 +121,7 @@ def load(
         _set_aside(checkpoint, f"can't be read ({error})")
         return none
     if metadata.get("fingerprint") != checkpoint.fingerprint:
-        _set_aside(checkpoint, "belongs to other params, data, code or versions")
+        _set_aside(checkpoint, "belongs to other params, data, code, versions or another device")
         return none
     with torch.no_grad():
         for name, value in tensors.items():

@@ -5,7 +5,7 @@ takes a processor longer than a GPU takes to run it. A graph is launched whole.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -37,13 +37,16 @@ def steps_on_device(
 ) -> Steps:
     """Steps as a CUDA graph if the tensors are on a CUDA device, and otherwise one by one.
 
+    Also one by one where an epoch has fewer steps than a graph.
+
     Args:
         steps: of each run.
         images: of an epoch.
         tensors: all that the steps change in place.
         rngs: all generators that the steps use.
     """
-    if record := RECORDERS.get(tensors[0].device.type):
+    record = RECORDERS.get(tensors[0].device.type)
+    if record and images // batch_size >= BLOCK:
         try:
             return graphed_steps(record, steps, images, batch_size, tensors, rngs)
         except torch.OutOfMemoryError:
@@ -138,14 +141,25 @@ def graphed_steps(
 @contextmanager
 def restored(tensors: Sequence[Tensor], rngs: Sequence[torch.Generator]) -> Iterator[None]:
     """Undo at the end what the body did to tensors and generators."""
-    values, states = [t.detach().clone() for t in tensors], [rng.get_state() for rng in rngs]
+    put_back = snapshot(tensors, rngs)
     try:
         yield
     finally:
-        for tensor, value in zip(tensors, values, strict=True):
-            tensor.detach().copy_(value)
-        for rng, state in zip(rngs, states, strict=True):
+        put_back()
+
+
+def snapshot(tensors: Iterable[Tensor], rngs: Iterable[torch.Generator]) -> Callable[[], None]:
+    """What puts tensors and generators back to where they are now."""
+    values = [(tensor.detach(), tensor.detach().clone()) for tensor in tensors]
+    states = [(rng, rng.get_state()) for rng in rngs]
+
+    def put_back() -> None:
+        for tensor, value in values:
+            tensor.copy_(value)
+        for rng, state in states:
             rng.set_state(state)
+
+    return put_back
 
 
 def record_cuda_graph(

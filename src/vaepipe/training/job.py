@@ -39,9 +39,11 @@ def train_runs(
     They are trained an epoch of each and then the next, on a GPU side by side, or with
     `seeds_at_once: in_turn` one after the other; either way with the bits of runs that are trained
     by themselves. If the loss of one of several runs at once is not finite, each is trained by
-    itself. A single run whose loss is not finite
-    leaves its last good state, marked as failed, so that the report counts it and the pipeline
-    goes on with the other runs.
+    itself. A single run whose loss is not finite leaves its state before that epoch, marked as
+    failed, so that the report counts it and the pipeline goes on with the other runs.
+
+    Checkpoints are removed when all runs are done: if the job is killed, a driver removes what it
+    wrote for each of them.
 
     Args:
         data: folder of the data set.
@@ -55,17 +57,16 @@ def train_runs(
         for run in runs:
             lock = results.checkpoint(run).with_suffix(".lock")
             stack.enter_context(locked(lock, f"{run.name} is being trained"))
-        if settings.seeds_at_once == "in_turn":
-            for run in runs:
-                _train_at_once([run], settings, data, results, code)
-            return
+        groups = [[run] for run in runs] if settings.seeds_at_once == "in_turn" else [runs]
         try:
-            _train_at_once(runs, settings, data, results, code)
+            done = [_train_at_once(group, settings, data, results, code) for group in groups]
         except NotFinite as error:
             print(f"vaepipe: {error}; training each by itself", file=sys.stderr)
             results.checkpoint(*runs).unlink(missing_ok=True)
-            for run in runs:
-                _train_at_once([run], settings, data, results, code)
+            done = [_train_at_once([run], settings, data, results, code) for run in runs]
+        for checkpoint in done:
+            if checkpoint:
+                checkpoint.unlink(missing_ok=True)
 
 
 def own_settings(model: str, settings: Train) -> Train:
@@ -82,14 +83,18 @@ def own_settings(model: str, settings: Train) -> Train:
 
 def _train_at_once(
     runs: Sequence[Run], settings: Train, data: Path, results: Results, code: Mapping[str, str]
-) -> None:
-    """`train_runs` without the lock and the retry; raises `NotFinite` if there are several runs."""
+) -> Path | None:
+    """`train_runs` without the lock and the retry; raises `NotFinite` if there are several runs.
+
+    Returns:
+        The checkpoint, unless it is that of a failed run, which stays.
+    """
     given, settings = settings, own_settings(runs[0].model, settings)
     watch = Stopwatch()
     manifest = read_manifest(data)
     device = prepare(settings.device, settings.threads)
     checkpoint = Checkpoint(
-        results.checkpoint(*runs), fingerprint(runs, settings, manifest, code), watch
+        results.checkpoint(*runs), fingerprint(runs, settings, manifest, code, device), watch
     )
     images = training_images(data, settings.validation)
     of = about(manifest)
@@ -120,8 +125,7 @@ def _train_at_once(
         metadata[0]["failed"] = str(error)
     cost = watch.read() | {"device": device_name(device), "versions": versions()}
     _write(runs, trained, metadata, cost, results)
-    if "failed" not in metadata[0]:
-        checkpoint.path.unlink(missing_ok=True)
+    return None if "failed" in metadata[0] else checkpoint.path
 
 
 def _write(

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from select import PIPE_BUF
 from subprocess import PIPE, Popen, TimeoutExpired
 from typing import Any
 
@@ -40,9 +41,13 @@ def streaming(results: Results, about: Mapping[str, Any]) -> Iterator[Callable[[
     os.set_blocking(pipe, False)
 
     def send(row: Mapping[str, Any]) -> None:
-        # A line of at most PIPE_BUF bytes is written whole or not at all.
+        # A line of at most PIPE_BUF bytes is written whole or not at all. Of very many latents the
+        # KL terms are left to `track`.
+        line = _line(row)
+        if len(line) > PIPE_BUF:
+            line = _line({name: value for name, value in row.items() if "_kl_" not in name})
         with suppress(BlockingIOError, BrokenPipeError):
-            os.write(pipe, _line(row))
+            os.write(pipe, line)
 
     try:
         yield send

@@ -1,4 +1,8 @@
-"""Training: epochs of steps, each followed by validation and, if one is due, a checkpoint."""
+"""Training: epochs of steps, each followed by validation and, if one is due, a checkpoint.
+
+The last epoch always has one: a job of several runs that is killed has then lost none of those
+that were trained.
+"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -14,7 +18,7 @@ from vaepipe.data.manifest import MNIST, About
 from vaepipe.params import Train
 from vaepipe.results import Run
 from vaepipe.training import checkpoint
-from vaepipe.training.cuda_graph import Step, steps_on_device
+from vaepipe.training.cuda_graph import Step, snapshot, steps_on_device
 from vaepipe.training.schedule import kl_weight, learning_rate
 from vaepipe.training.state import Objective, Row, State, start, tensors_of
 from vaepipe.training.step import minibatch, train_step
@@ -30,7 +34,7 @@ def train(
     training: Images,
     validation: Images,
     device: torch.device,
-    saved: checkpoint.Checkpoint,
+    saved: checkpoint.Checkpoint | None = None,
     on_epoch: Callable[[list[Row]], None] = lambda rows: None,
     data: About = MNIST,
 ) -> list[tuple[nn.Module, list[Row]]]:
@@ -41,7 +45,8 @@ def train(
 
     Args:
         training, validation: images on the CPU; they are moved to the device whole.
-        saved: where the checkpoint of these runs is written between epochs.
+        saved: where the checkpoint of these runs is written between epochs, and after the last;
+            none is written without it.
         on_epoch: told the rows of each finished epoch, one for each run.
         data: what the images are.
 
@@ -50,7 +55,8 @@ def train(
         loss, on both sets; the sum not of a GAN.
 
     Raises:
-        NotFinite: with model, seed, epoch and step; the last good checkpoint stays.
+        NotFinite: with model, seed, epoch and step. The checkpoint is then of the state before that
+            epoch, whatever the time of the last one; in the first epoch there is none.
     """
     states = start(runs, settings, training.pixels, device, saved, data)
     training, validation = training.to(device), validation.to(device)
@@ -64,16 +70,19 @@ def train(
         return step
 
     rngs = [state.rngs for state in states]
+    tensors = tensors_of(states)
     run_steps = steps_on_device(
         [step_of(state) for state in states],
         n,
         settings.batch_size,
-        [*tensors_of(states).values()],
+        [*tensors.values()],
         [one[name] for one in rngs for name in ("binarisation", "latent")],
     )
     histories = [state.history for state in states]
 
     for epoch in range(len(histories[0]), settings.epochs):
+        put_back = snapshot(tensors.values(), (rng for one in rngs for rng in one.values()))
+        last_good = saved.path if saved and epoch else None
         order = torch.stack([torch.randperm(n, generator=one["order"]) for one in rngs])
         steps = range(epoch * per_epoch, (epoch + 1) * per_epoch)
         pairs = [
@@ -81,27 +90,32 @@ def train(
             for step in steps
         ]
         sums = run_steps(order.to(device), pairs)
-        means = epoch_means(sums, n, runs, epoch, saved.path)
-        rows = []
-        for run, state, values in zip(runs, states, means, strict=True):
-            model = state.model
-            row = {"epoch": epoch + 1, "learning_rate": pairs[-1][0]}
-            found = validate(model, validation, settings, run.seed, device)
-            totals = [] if model.adversarial else [sum(values)]
-            # Of the training images there are no KL terms by latent, which come last.
-            named = zip(found, [*totals, *values], strict=False)
-            row |= {f"train_{name}": value for name, value in named}
-            row |= {f"validation_{name}": value for name, value in found.items()}
-            state.history.append(row)
-            rows.append(row)
-        if saved.due():
-            checkpoint.save(saved, tensors_of(states), rngs, histories)
+        try:
+            means = epoch_means(sums, n, runs, epoch, last_good)
+            found = [
+                validate(state.model, validation, settings, run.seed, device)
+                for run, state in zip(runs, states, strict=True)
+            ]
+            refuse_not_finite(found, runs, epoch, last_good)
+        except NotFinite:
+            put_back()
+            if last_good:
+                checkpoint.save(saved, tensors, rngs, histories)
+            raise
+        rows = [
+            {"epoch": epoch + 1, "learning_rate": pairs[-1][0]} | terms_of(*both)
+            for both in zip(means, found, strict=True)
+        ]
+        for history, row in zip(histories, rows, strict=True):
+            history.append(row)
+        if saved and (saved.due() or epoch + 1 == settings.epochs):
+            checkpoint.save(saved, tensors, rngs, histories)
         on_epoch(rows)
     return [(state.model.eval(), state.history) for state in states]
 
 
 def epoch_means(
-    sums: Tensor, images: int, runs: Sequence[Run], epoch: int, last_good: Path
+    sums: Tensor, images: int, runs: Sequence[Run], epoch: int, last_good: Path | None
 ) -> list[list[float]]:
     """For each run the mean of each term over one epoch's images, from the sums of its steps.
 
@@ -110,6 +124,7 @@ def epoch_means(
     Args:
         sums: what `train_step` gave, `[runs, steps, terms]`.
         epoch: counted from 0.
+        last_good: the checkpoint of the state before it, if there is one.
 
     Raises:
         NotFinite: naming the run and the first step whose loss is NaN or infinite.
@@ -119,13 +134,44 @@ def epoch_means(
         if finite.all():
             continue
         step = int(finite.int().argmin()) + 1
-        kept = f"the last good checkpoint is {last_good}" if epoch else "there is no checkpoint yet"
-        raise NotFinite(
-            f"the loss of model {run.model} with {run.latent_dim} latents, seed {run.seed}, is not"
-            f" finite in epoch {epoch + 1}, step {step} of {len(finite)}; {kept}."
-            " A smaller train.learning_rate may help"
-        )
+        where = f"in epoch {epoch + 1}, step {step} of {len(finite)}"
+        raise _not_finite("loss", run, where, last_good)
     return (sums.sum(1) / images).tolist()
+
+
+def refuse_not_finite(
+    found: Sequence[Row], runs: Sequence[Run], epoch: int, last_good: Path | None
+) -> None:
+    """Raise `NotFinite` where the last step of an epoch spoilt a model: no later loss shows it.
+
+    Args:
+        found: what `validate` gave for each run.
+        epoch: counted from 0.
+    """
+    for run, row in zip(runs, found, strict=True):
+        if not all(map(math.isfinite, row.values())):
+            where = f"after epoch {epoch + 1}"
+            raise _not_finite("validation loss", run, where, last_good)
+
+
+def _not_finite(what: str, run: Run, where: str, last_good: Path | None) -> NotFinite:
+    kept = f"the last good checkpoint is {last_good}" if last_good else "there is no checkpoint"
+    return NotFinite(
+        f"the {what} of model {run.model} with {run.latent_dim} latents, seed {run.seed}, is not"
+        f" finite {where}; {kept}. A smaller train.learning_rate may help"
+    )
+
+
+def terms_of(means: Sequence[float], found: Row) -> Row:
+    """The terms of an epoch and their sum, on the training and on the validation images.
+
+    Args:
+        means: of the terms over the training images. Of these there are no KL terms by latent.
+        found: what `validate` gave: the sum (not of a GAN), the terms, the KL terms by latent.
+    """
+    on_training = [sum(means), *means] if "loss" in found else means
+    row = {f"train_{name}": value for name, value in zip(found, on_training, strict=False)}
+    return row | {f"validation_{name}": value for name, value in found.items()}
 
 
 @torch.no_grad()

@@ -86,7 +86,7 @@ def start(
     settings: Train,
     pixels: Tensor,
     device: torch.device,
-    saved: checkpoint.Checkpoint,
+    saved: checkpoint.Checkpoint | None = None,
     data: About = MNIST,
 ) -> list[State]:
     """The states that training starts from: the checkpoint if it fits, else untrained models.
@@ -94,15 +94,17 @@ def start(
     Args:
         pixels: all training images `[n, pixels]`, uint8, on the CPU; the decoder starts at their
             mean.
+        saved: where a checkpoint may lie.
         data: what the images are.
 
     Raises:
         UserError: the model can't minimise `settings.reconstruction`.
     """
     states = [_start(run, settings, pixels, device, data) for run in runs]
-    histories = checkpoint.load(saved, tensors_of(states), [state.rngs for state in states])
-    for state, history in zip(states, histories, strict=True):
-        state.history = history
+    if saved:
+        histories = checkpoint.load(saved, tensors_of(states), [state.rngs for state in states])
+        for state, history in zip(states, histories, strict=True):
+            state.history = history
     return states
 
 

@@ -13,7 +13,9 @@ COMPILE := $(VENV)/bin/python -m compileall -qq -j 0 -x '/tests?/|/_internal/' $
 # uv makes the locks: `make lock` resolves them anew from the ranges in pyproject.toml.
 UV_VERSION := 0.13.9
 PIP_AUDIT_VERSION := 2.10.1
-# As if the environment were activated.
+# As if the environment were activated. By its own rules, an old make looks for programs without a
+# shell, in the PATH that it was started with.
+SHELL := /bin/bash
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help

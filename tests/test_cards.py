@@ -25,3 +25,10 @@ def test_a_card_says_what_the_model_is_and_how_good():
     assert "77.77" not in text
     assert "binarised anew" in text
     assert "## Intended use and limits" in text
+
+
+def test_a_card_of_a_model_with_a_setting_of_its_own_says_what_kind_it_is():
+    run = {"model": "vae-beta4", "latent_dim": 3, "seed": 1}
+    rows = pd.DataFrame([], columns=["model", "latent_dim", "metric", "n", "mean", "low", "high"])
+    of = {"run": run, "train": TRAIN, "data": MANIFEST}
+    assert "A variational autoencoder" in card("vaepipe-vae-beta4", "1", of, rows, PROTOCOL)

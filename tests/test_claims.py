@@ -35,6 +35,7 @@ from vaepipe.claims.conditions import CLAIMS, NEEDS, Numbers
 from vaepipe.claims.inputs import ANY_SEED, COLUMNS
 from vaepipe.claims.job import claims as claims_of_stage
 from vaepipe.claims.job import verdicts
+from vaepipe.claims.pictures import draw_all
 from vaepipe.claims.rules import Condition, Fewer, judge
 from vaepipe.core.errors import UserError
 from vaepipe.core.files import read_json, write_json
@@ -257,6 +258,11 @@ def test_prd_of_the_same_and_of_others():
     assert far["prd_recall"] < 0.1
 
 
+def test_prd_of_fewer_images_than_clusters():
+    x = torch.randn(6, 3, generator=rng())
+    assert coverage.prd(x, x.clone(), 0)["prd_recall"] > 99
+
+
 def test_prd_of_samples_that_lost_half_of_the_modes():
     """All samples are real, and half of the real ones are met: algorithm 1 on two bins."""
     precision, recall = coverage.prd_curve(np.array([0.5, 0.5]), np.array([1.0, 0.0]))
@@ -338,6 +344,11 @@ def test_a_decoder_that_obeys_draws_the_label_and_keeps_the_code():
     blended = labels.decode_blended(model, z, one_hot)
     assert torch.equal(blended, samples)
     assert {"own", "swapped", "averaged", "left_out"} <= set(shown)
+    # Classes that no sample was asked for are in no mean.
+    few, _ = labels.label_effects(model, fake_classifier(), samples[:7], seen, asked, rng(5))
+    assert few["worst"] == 100
+    assert "right_6" in few
+    assert "right_7" not in few
 
 
 # --- stability and speed
@@ -543,6 +554,14 @@ def test_what_the_matrix_can_not_answer_is_not_tested(tmp_path):
     by_name = {one.name: one for one in claims}
     assert "VAE and GAN" in by_name["faster"].said.en
     assert "not tested" in results.claim("faster").read_text()
+
+
+def test_a_picture_of_a_first_seed_that_failed_says_so(tmp_path):
+    """Its other seeds decide the claim."""
+    found, results = verdicts(made_table(MATRIX), MATRIX, SETTINGS), Results(tmp_path)
+    draw_all(made_table(MATRIX), found, {}, MNIST, results)
+    assert "first seed failed" in results.claim("obeys").read_text()
+    assert "first seed failed" not in results.claim("faster").read_text()
 
 
 def test_one_seed_decides_nothing():

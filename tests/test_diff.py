@@ -65,6 +65,15 @@ def test_a_model_of_one_version_is_called_new_or_gone():
     assert math.isnan(found.loc["ae", "old"])
 
 
+@pytest.mark.parametrize("text", ["<<<<<<< HEAD\na: 1\n=======\n", "train: {epochs: 4}\n"])
+def test_params_that_can_not_be_read_are_named(tmp_path, text):
+    (tmp_path / "results").mkdir()
+    table(100.0).to_csv(tmp_path / "results/comparison.csv", index=False)
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(UserError, match="workspace holds"):
+        revisions.read_version(tmp_path, None)
+
+
 def test_changes_name_what_one_side_lacks():
     assert diff.changes({"a": 1, "b": 2}, {"a": 1, "c": 3}) == [("b", 2, None), ("c", None, 3)]
     assert diff.changes({}, {"a": 1}) is None

@@ -88,7 +88,10 @@ def test_results_of_unknown_origin_are_not_handed_to_dvc(version, tmp_path):
 def test_a_lock_of_other_params_is_not_handed_to_snakemake(version, tmp_path):
     tree = a_copy(version, tmp_path / "tree")
     train_for(tree, epochs=2)
+    other = tree / "results/models/vae-z3-s9.safetensors"
+    other.write_text("of another matrix")
     said = refusal(tree, "snakemake")
+    assert other.exists()
     assert "dvc.lock was written with other params" in said
     assert "git checkout" in said
 
@@ -134,12 +137,14 @@ def test_an_unreadable_remote_costs_nothing(version, tmp_path, remote, said):
 
 def test_results_of_runs_that_are_no_more_are_set_aside(version, tmp_path):
     tree = a_copy(version, tmp_path / "tree")
-    for name in ("models/vae-z3-s9.safetensors", "metrics/vae-z3-s9.json", "figures/own.png"):
+    others = ["models/vae-z3-s9.safetensors", "metrics/vae-z3-s9.json", "figures/own.png"]
+    for name in (*others, "models/vae-beta0.25-z3-s0.safetensors"):
         (tree / "results" / name).write_text("of another matrix")
     done = run_in(tree, "vaepipe", "handover", "dvc")
     assert done.returncode == 0, done.stderr
     assert (tree / "results/aside/models/vae-z3-s9.safetensors").exists()
     assert (tree / "results/aside/metrics/vae-z3-s9.json").exists()
+    assert (tree / "results/aside/models/vae-beta0.25-z3-s0.safetensors").exists()
     assert not list(tree.glob("results/m*/vae-z3-s9*"))
     assert (tree / "results/figures/own.png").exists()
 

@@ -10,6 +10,7 @@ import shutil
 import struct
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from vaepipe.data import dataset, named, pictures
 from vaepipe.data.idx import format_idx, parse_idx
 from vaepipe.data.manifest import FILES, MANIFEST, about, verify
 from vaepipe.data.sources import fetch
-from vaepipe.data.state import state_of_source
+from vaepipe.data.state import keep_state, state_of_source
 from vaepipe.data.torchvision_compat import import_datasets
 from vaepipe.params import Data
 
@@ -127,7 +128,14 @@ def test_the_same_images_are_left_alone_and_changed_ones_are_noticed(tmp_path):
     assert len(lines) == 21
     digest, name = lines[0].split("  ")
     assert hashlib.sha256((source / name).read_bytes()).hexdigest() == digest
+    data = Data("folder", str(source), 0, "auto")
+    made.rename(tmp_path / "folder")
+    made.symlink_to("folder")
+    keep_state(data, made)
+    state = state_of_source(data, tmp_path)
     source.rename(tmp_path / "away")
+    assert state_of_source(data, tmp_path) == state != ""
+    assert state_of_source(replace(data, size=4), tmp_path) == ""
     assert fetch("folder", made, str(source))["data_set"] == "folder"
     with pytest.raises(UserError, match=r"of data.size 0 and data.colour auto, not of data.size 4"):
         fetch("folder", made, str(source), size=4)

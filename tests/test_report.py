@@ -34,6 +34,7 @@ from vaepipe.evaluation.tables import comparison_table, differences_table
 from vaepipe.evaluation.verdicts import holm, with_verdicts
 from vaepipe.figures import NAMES
 from vaepipe.models import Architecture, build, weights
+from vaepipe.models.architecture import ACTIVATIONS
 from vaepipe.params import Figures, Matrix
 from vaepipe.report import answers, captions, embed, longer, numbers, provenance, words
 from vaepipe.report.top import weak_classifier
@@ -69,6 +70,34 @@ def answer(metrics: pd.DataFrame, question: str, conditional=CONDITIONAL) -> ans
     asked = answers.questions(*tables, numbers.seconds_table(timing), conditional)
     (found,) = next(q for q in asked if q.name == question).answers
     return found
+
+
+def test_no_winner_is_looked_for_where_neither_way_is_better():
+    """A code that is given the label need not hold it."""
+    metrics = table(
+        cvae={"probe_accuracy": [10.0, 11.0], "nll_marginal": [95.0, 95.2]},
+        **{"cvae-beta4": {"probe_accuracy": [20.0, 21.0], "nll_marginal": [97.0, 97.1]}},
+    )
+    conditional = {"cvae", "cvae-beta4"}
+    seconds = numbers.seconds_table({Run("cvae", 3, 0): {"cpu_seconds": 7.25, "seconds": 30.0}})
+    tables = comparison_table(metrics), verdicts(metrics, conditional), seconds
+    asked = [question.name for question in answers.questions(*tables, conditional)]
+    assert "likelihood" in asked
+    assert "tells_apart" not in asked
+
+
+def test_the_cross_entropy_of_grey_pixels_is_not_called_a_likelihood():
+    metrics = table(vae={"nll_marginal": [90.0, 90.1]}, ae={"probe_accuracy": [80.0, 81.0]})
+    seconds = numbers.seconds_table({Run("vae", 3, 0): {"cpu_seconds": 7.25, "seconds": 30.0}})
+    tables = comparison_table(metrics), verdicts(metrics), seconds
+    for protocol, grey in (
+        ({"binarize": "dynamic"}, False),
+        ({"binarize": "none"}, True),
+        ({"binarize": "none", "likelihood": "logistic"}, False),
+    ):
+        asked = answers.questions(*tables, CONDITIONAL, answers.is_grey(protocol))
+        [unit] = [q.unit.plain().en for q in asked if q.name == "likelihood"]
+        assert ("not a likelihood" in unit) == grey
 
 
 def said(metrics: pd.DataFrame, question: str) -> str:
@@ -431,20 +460,29 @@ def test_grey_pictures_in_a_figure_keep_their_pixels_in_one_channel(tmp_path, mo
     Image.fromarray(pixels).save(png, "PNG")
     href = "data:image/png;base64," + b64encode(png.getvalue()).decode()
     (tmp_path / "a.svg").write_text(f'<svg width="9pt" height="9pt"><image href="{href}"/></svg>')
-    kind, _, data = embed.svg_uri(tmp_path / "a.svg").partition(",")
+    kind, _, data = embed.svg_uri(tmp_path / "a.svg", ink=True).partition(",")
     text = b64decode(data).decode() if kind.endswith("base64") else unquote(data)
     shown = Image.open(io.BytesIO(b64decode(re.search(r"png;base64,([^\"]+)", text)[1])))
     assert (shown.mode == "L") == fewer
     assert np.array_equal(np.asarray(shown.convert("RGBA")), pixels)
 
 
-def test_a_figure_has_colours_for_dark_paper(tmp_path):
+@pytest.mark.parametrize("ink", [True, False])
+def test_a_figure_has_colours_for_dark_paper(tmp_path, ink):
+    """Digits are light on dark paper; photographs stay as they are."""
     text = '<?xml version="1.0"?><svg width="9pt" height="9pt"><g/></svg>'
     (tmp_path / "a.svg").write_text(text)
-    kind, _, data = embed.svg_uri(tmp_path / "a.svg").partition(",")
+    kind, _, data = embed.svg_uri(tmp_path / "a.svg", ink).partition(",")
     shown = b64decode(data).decode() if kind.endswith("base64") else unquote(data)
     assert shown.index("prefers-color-scheme: dark") > shown.index("<svg")
-    assert shown.replace(embed.DARK, "") == text
+    assert ("image { filter: invert(1); }" in shown) == ink
+    assert re.sub(r"<style>.*</style>", "", shown, flags=re.DOTALL) == text
+
+
+def test_the_page_knows_every_activation():
+    script = (ROOT / "src/vaepipe/report/networks.js").read_text()
+    table = script[script.index("const ACTIVATIONS") : script.index("};")]
+    assert set(re.findall(r"^  (\w+):", table, re.MULTILINE)) == set(ACTIVATIONS)
 
 
 def test_json_in_a_script_can_not_end_it():

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from vaepipe.core.provenance import code_of
+
 ROOT = Path(__file__).parents[1]
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
@@ -21,6 +23,17 @@ EXEMPT = {f"src/vaepipe/{name}.py" for name in ("__init__", "values", "params", 
 
 # How `vaepipe.models.MODELS` names a class that is imported when it is built.
 BY_NAME = re.compile(r"vaepipe(\.\w+)+:\w+")
+
+
+def test_what_editors_and_desktops_leave_is_no_code(tmp_path):
+    room = tmp_path / "src/room"
+    (room / ".ipynb_checkpoints").mkdir(parents=True)
+    (tmp_path / "dvc.yaml").write_text("stages: {train: {deps: [src/room]}}")
+    names = ["a.py", ".a.py.swp", ".DS_Store", "a.pyc", ".ipynb_checkpoints/a.py"]
+    for name in names:
+        (room / name).touch()
+    (room / ".#a.py").symlink_to("nobody@nowhere")
+    assert code_of("train", tmp_path) == [room / "a.py"]
 
 
 def is_for_types(node: ast.AST) -> bool:

@@ -101,6 +101,7 @@ def test_a_sweep_that_is_not_allowed_is_refused_by_name(change, said):
     ("section", "said"),
     [
         (GRID | {"trials": 5}, "the grid has 6"),
+        (GRID | {"trials": 2, "settings": {"beta": [2.0, 2.0]}}, "names a value twice"),
         (RANDOM | {"settings": {"hidden": [[16], [32]]}}, "has 2 combinations"),
     ],
 )

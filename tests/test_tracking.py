@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import os
 import random
 import re
@@ -45,8 +46,10 @@ from vaepipe.results import Results, Run, runs_of
 from vaepipe.tracking.address import store_uri
 from vaepipe.tracking.content import driver
 from vaepipe.tracking.log_runs import log_runs
-from vaepipe.tracking.notes import of_comparison
+from vaepipe.tracking.notes import of_comparison, of_version
+from vaepipe.tracking.registry import registered_name
 from vaepipe.tracking.secrets import redacted, without_secrets
+from vaepipe.trained.model import load
 
 VAE = Run("vae", 3, 0)
 
@@ -294,6 +297,37 @@ def test_a_model_loads_by_itself_and_reconstructs_and_samples(tracked, answers, 
         assert given["first"].shape == (4, 784)
         assert torch.equal(given["first"], given["again"])
         assert not torch.equal(given["first"], given["other"])
+
+
+@pytest.mark.slow
+def test_a_model_of_the_registry_is_loaded_by_its_address(tracked, tmp_path):
+    results, _, _ = tracked
+    found = load("models:/vaepipe-vae@champion", results.folder).model.state_dict()
+    there = weights.load(results.model(VAE))[0].state_dict()
+    assert all(torch.equal(value, there[name]) for name, value in found.items())
+    with pytest.raises(UserError, match="vaepipe-vae@nobody can't be fetched"):
+        load("models:/vaepipe-vae@nobody", results.folder)
+    with pytest.raises(UserError, match="run `make track`"):
+        load("models:/vaepipe-vae@champion", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("run", "train", "name"),
+    [
+        (VAE, {}, "vaepipe-vae"),
+        (VAE, {"binarize": "none"}, "vaepipe-vae-grey"),
+        (VAE, {"importance_samples": 50}, "vaepipe-vae-k50"),
+        (Run("ae", 3, 0), {"reconstruction": "squared_error"}, "vaepipe-ae-squared"),
+        (Run("ae", 3, 0), {"importance_samples": 50}, "vaepipe-ae"),
+    ],
+)
+def test_losses_of_another_kind_have_another_champion(run, train, name):
+    assert registered_name(metadata(run, train=TRAIN | train)) == name
+
+
+def test_a_gans_version_has_no_loss_to_name():
+    gan = Run("gan", 3, 0)
+    assert of_version(gan, metadata(gan), math.inf).endswith("seed 0, trained for 3 epochs.")
 
 
 def test_a_model_with_a_number_in_its_name_is_logged(results):
@@ -622,3 +656,11 @@ def test_passwords_are_not_shown(uri, shown):
             assert SECRET not in said
             assert "s3cr@t" not in said
         assert "can't connect" in said
+
+
+def test_a_password_with_signs_of_an_address_is_not_shown():
+    """A database's address is read by SQLAlchemy, to which / ? and # in a password are its own."""
+    uri = "postgresql://ann:a/b?c#d@host/db"
+    assert without_secrets(uri) == "postgresql://ann:***@host/db"
+    said = redacted(f"{uri}: no ann with a/b?c#d", uri)
+    assert said == "postgresql://ann:***@host/db: no ann with ***"

@@ -52,6 +52,8 @@ def watched(tmp_path_factory):
     (folder / "calls").touch()
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
     environment["PYTHONPATH"] = f"{folder}:{environment.get('PYTHONPATH', '')}"
+    # As on many clusters: a proxy that does not know this machine's own address.
+    environment |= {"http_proxy": "http://127.0.0.1:9", "no_proxy": ""}
     return environment | {"CALLS": str(folder / "calls")}, folder / "calls"
 
 

@@ -2,7 +2,17 @@
 
 import json
 
-from conftest import a_copy, run_in
+import yaml
+
+from conftest import ROOT, a_copy, run_in
+from synthetic import MANIFEST
+from vaepipe import params
+from vaepipe.core.files import write_json
+from vaepipe.core.rng import generator
+from vaepipe.models import Architecture, build, weights
+from vaepipe.results import Results, runs_of
+from vaepipe.training.job import own_settings
+from vaepipe.versions import verify
 
 
 def only_vae(smoke_tree, folder):
@@ -43,6 +53,26 @@ def test_other_results_are_said_to_differ_by_how_much(smoke_tree, tmp_path):
     assert "made with numpy" not in done.stdout
     assert "distortion" not in done.stdout
     assert "Traceback" not in done.stderr
+
+
+def test_models_with_settings_of_their_own_are_run_again(tmp_path, monkeypatch):
+    """A GAN, whose rate and batch are its own, and a model whose name holds a rate."""
+    whole = yaml.safe_load((ROOT / "params.yaml").read_text())
+    whole["matrix"] |= {"models": ["gan", "vae-lr0.02"], "latent_dims": [3], "seeds": [0]}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(whole))
+    settings, results = params.check(whole), Results(tmp_path / "results")
+    write_json(results.digest, {"files": {}})
+    results.model(runs_of(settings.matrix)[0]).parent.mkdir()
+    for run in runs_of(settings.matrix):
+        own = own_settings(run.model, settings.train)
+        replaced = {k: v for k, v in vars(settings.train).items() if v != getattr(own, k)}
+        assert replaced
+        about = {"run": vars(run), "train": vars(own), "data": MANIFEST, "replaced": replaced}
+        kind = Architecture(run.model.partition("-")[0], 3, (8,), "silu")
+        weights.save(results.model(run), build(kind, generator(0, "initialisation")), about)
+    monkeypatch.setattr(verify, "_rerun", lambda *_: None)
+    monkeypatch.setattr(verify, "_compared", lambda run, *_: run.model)
+    assert list(verify.verify(tmp_path)) == ["gan", "vae-lr0.02"]
 
 
 def test_other_settings_are_refused(smoke_tree, tmp_path):

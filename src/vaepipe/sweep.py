@@ -166,7 +166,10 @@ def trials(sweep: Sweep, train: Train) -> list[Trial]:
         if size != sweep.trials:
             raise UserError(f"sweep.trials is {sweep.trials}, but the grid has {size} combinations")
         combinations = product(*sweep.settings.values())
-        return [_trial(dict(zip(names, values, strict=True)), train) for values in combinations]
+        grid = [_trial(dict(zip(names, values, strict=True)), train) for values in combinations]
+        if len({trial.name for trial in grid}) < size:
+            raise UserError("sweep.settings names a value twice, allowed is each once")
+        return grid
     rng = random.Random(sweep.seed)
     found: dict[str, Trial] = {}
     draws = ({n: _drawn(n, c, rng) for n, c in sweep.settings.items()} for _ in iter(int, 1))

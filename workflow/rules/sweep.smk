@@ -31,7 +31,8 @@ rule sweep_train:
         data=lambda wildcards, input: folder_of(input.data),
         results=lambda wildcards, output: results_of(output),
     shell:
-        "python workflow/scripts/train.py --model {wildcards.model}"
+        # Trials are logged together by sweep_track: none is streamed to a server.
+        "MLFLOW_TRACKING_URI= python workflow/scripts/train.py --model {wildcards.model}"
         " --latent_dim {wildcards.latent_dim} --seed {wildcards.seed} {params.train}"
         " --data {params.data} --results {params.results}"
         " 2>&1 | tee -i {log} >&2"
@@ -51,7 +52,7 @@ checkpoint sweep_choose:
         "../envs/vaepipe.yaml"
     params:
         sweep=SWEEP_FLAGS,
-        code=code("compare"),
+        code=code("compare") + OWN_CODE,
         matrix=flags("matrix"),
         train=flags("train"),
         results=lambda wildcards, output: results_of(output),
@@ -90,6 +91,8 @@ rule sweep_evaluate:
 rule sweep_track:
     input:
         models=of_trials("results/sweep/{trial}/models/{run}.safetensors"),
+        histories=of_trials("results/sweep/{trial}/history/{run}.csv"),
+        timings=of_trials("results/sweep/{trial}/timing/{run}.json"),
         chosen="results/sweep/chosen.json",
     output:
         "results/sweep/mlflow.json",
@@ -100,7 +103,7 @@ rule sweep_track:
         "../envs/vaepipe.yaml"
     params:
         sweep=SWEEP_FLAGS,
-        code=code("track"),
+        code=code("track") + OWN_CODE,
         matrix=flags("matrix"),
         train=flags("train"),
         track=flags("track"),
@@ -127,7 +130,7 @@ rule sweep:
         "../envs/vaepipe.yaml"
     params:
         sweep=SWEEP_FLAGS,
-        code=code("report"),
+        code=code("report") + OWN_CODE,
         matrix=flags("matrix"),
         train=flags("train"),
         results=lambda wildcards, output: results_of(output),

@@ -2,7 +2,10 @@
 
 import json
 
+from pathlib import Path
+
 from vaepipe import sweep as sweeping
+from vaepipe.core.files import sha256
 
 try:
     SWEEP = sweeping.check(
@@ -15,6 +18,8 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
+# Of what makes the trials and chooses among them, which is in no stage of dvc.yaml.
+OWN_CODE = sha256(Path(sweeping.__file__))
 IN_TRIAL = "results/sweep/{trial}/"
 SWEEP_FLAGS = join(["--sweep", json.dumps(config["sweep"])])
 CELLS = [(m, d) for m in settings.matrix.models for d in settings.matrix.latent_dims]

@@ -6,6 +6,7 @@ from pathlib import Path
 from vaepipe import flags, params
 from vaepipe.core.errors import exit_on_user_error
 from vaepipe.data.sources import fetch
+from vaepipe.data.state import keep_state
 
 
 def main() -> None:
@@ -15,6 +16,7 @@ def main() -> None:
     args = parser.parse_args()
     data = flags.section(params.Data, args)
     fetch(data.name, args.out, data.source, size=data.size, colour=data.colour)
+    keep_state(data, args.out)
 
 
 if __name__ == "__main__":

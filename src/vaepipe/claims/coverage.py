@@ -39,7 +39,8 @@ def prd(real: Tensor, samples: Tensor, seed: int) -> dict[str, float]:
     curves = []
     with threadpool_limits(1):
         for repeat in range(REPEATS):
-            means = MiniBatchKMeans(CLUSTERS, n_init=1, random_state=seed + repeat)
+            clusters = min(CLUSTERS, len(both))
+            means = MiniBatchKMeans(clusters, n_init=1, random_state=seed + repeat)
             bins = means.fit_predict(both)
             shares = [
                 np.bincount(part, minlength=CLUSTERS) / len(part)

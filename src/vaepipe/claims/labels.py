@@ -39,7 +39,8 @@ def label_effects(
     classes, shape = model.architecture.classes, model.architecture.image
     asked = torch.arange(len(samples)) % classes
     right = (classifier.predict(samples)[1] == asked).to(torch.float64)
-    by_class = [100 * right[asked == k].mean().item() for k in range(classes)]
+    # With more classes than samples, of those that are asked for.
+    by_class = [100 * right[asked == k].mean().item() for k in asked.unique().tolist()]
     found = {"right": 100 * right.mean().item(), "worst": min(by_class)}
     found |= {f"right_{k}": share for k, share in enumerate(by_class)}
 

@@ -37,6 +37,8 @@ def separates(inputs: Inputs, table: Table) -> None:
     x = as_input(training.pixels, how, generator(seed, "evaluation training"))
     seen = as_input(inputs.test.pixels, how, generator(seed, "evaluation"))
     dims = [d for d in inputs.matrix.latent_dims if d <= x.shape[1]]
+    if not dims:  # no code is smaller than the pixels
+        return
     found = codes.baselines((x, training.labels), (seen, inputs.test.labels), dims)
     for (name, dim), values in found.items():
         accuracies = {"knn": values["knn_accuracy"], "probe": values["probe_accuracy"]}

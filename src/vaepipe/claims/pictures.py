@@ -218,8 +218,10 @@ def draw_all(
             figure = empty("not tested here")
         elif name in CHARTS:
             figure = CHARTS[name](numbers)
-        else:
+        elif name in images:
             figure = rows_of(images[name], data)
+        else:  # images are of the first seed
+            figure = empty("the run of the first seed failed")
         figure.set_figwidth(NARROW * WIDTH)
         write_text(results.claim(name), as_svg(figure))
         plt.close(figure)

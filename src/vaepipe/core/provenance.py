@@ -61,7 +61,13 @@ def code_of(stage: str, root: Path = Path()) -> list[Path]:
     listed = read_yaml(root / "dvc.yaml")["stages"][stage]["deps"]
     places = [root / dep for dep in listed if dep.startswith(("src/", "workflow/"))]
     files = [[place] if place.suffix else sorted(place.rglob("*.*")) for place in places]
-    return [path for some in files for path in some if path.suffix != ".pyc"]
+    return [path for some in files for path in some if _is_code(path.relative_to(root), path)]
+
+
+def _is_code(name: Path, path: Path) -> bool:
+    """Not what Python, editors and desktops leave: `__pycache__`, `.loop.py.swp`, `.DS_Store`."""
+    hidden = any(part.startswith(".") for part in name.parts)
+    return not hidden and path.suffix != ".pyc" and path.is_file()
 
 
 def code_digests(stage: str, root: Path = Path()) -> dict[str, str]:

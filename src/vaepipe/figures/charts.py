@@ -11,7 +11,7 @@ from vaepipe.evaluation.latents import ACTIVE
 from vaepipe.evaluation.metrics import HEADLINE, METRICS, direction, is_given_label
 from vaepipe.figures import colour
 from vaepipe.figures.inputs import Inputs
-from vaepipe.figures.style import columns_for, empty, label, panels, wrapped_panels
+from vaepipe.figures.style import columns_for, empty, label, latents, panels, wrapped_panels
 from vaepipe.models.names import title
 from vaepipe.models.objectives import gaussian_kl
 from vaepipe.results import Run, runs_of
@@ -47,7 +47,7 @@ def comparison(inputs: Inputs) -> Figure:
             axis.set_title(metric.title, loc="left")
             axis.set_xlabel(f"{metric.unit}{note}", fontsize=7.5, labelpad=1)
     for axis, dim in zip(axes[0], dims, strict=True):
-        axis.set_title(f"{dim} latents", loc="right", fontweight="normal", color="#555b64")
+        axis.set_title(latents(dim), loc="right", fontweight="normal", color="#555b64")
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
     return figure
 
@@ -169,8 +169,9 @@ def _kl_columns(inputs: Inputs, model: str, dim: int | None = None) -> list[str]
 def curves(inputs: Inputs) -> Figure:
     """Loss of every model over the epochs: mean over seeds, band from the lowest to the highest.
 
-    A row for the -ELBO of variational models, one for the reconstruction loss of an AE and one for
-    each of the two losses of a GAN, which are not the same quantity.
+    A row for the -ELBO of variational models (or for the importance-weighted bound), one for the
+    reconstruction loss of an AE and one for each of the two losses of a GAN, which are not the same
+    quantity.
     """
     dims = sorted(inputs.matrix.latent_dims)
     losses = _losses(inputs)
@@ -181,7 +182,7 @@ def curves(inputs: Inputs) -> Figure:
                 runs = [r for r in inputs.histories if (r.model, r.latent_dim) == (model, dim)]
                 shade = colour(model, inputs.matrix.models)
                 _band(axis, [inputs.histories[r] for r in runs], column, shade)
-            axis.set_title(f"{dim} latents")
+            axis.set_title(latents(dim))
             axis.xaxis.get_major_locator().set_params(integer=True)
         line[0].set_ylabel(f"{loss} per image")
     for axis in axes[-1]:
@@ -199,9 +200,11 @@ def _losses(inputs: Inputs) -> dict[str, tuple[str, list[str]]]:
     """What training minimises, by its name: its column in the histories, and the models."""
     squared = any("train_squared_error" in table for table in inputs.histories.values())
     other = "squared error" if squared else "cross-entropy, nats"
+    weighted = any("train_nll" in table for table in inputs.histories.values())
+    bound = "importance-weighted bound, nats" if weighted else "-ELBO, nats"
     losses: dict[str, tuple[str, list[str]]] = {}
     for name, model in {r.model: inputs.trained(r)[0] for r in inputs.first_runs}.items():
-        found = {"-ELBO, nats" if model.variational else other: "loss"}
+        found = {bound if model.variational else other: "loss"}
         if model.adversarial:
             found = {f"{part} loss, nats": part for part in ("generator", "discriminator")}
         for loss, column in found.items():

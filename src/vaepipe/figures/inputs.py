@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -59,6 +60,10 @@ class Inputs:
         """The run's model, and how it was given its pixels (`train.binarize`)."""
         model, metadata = weights.load(self.results.model(run))
         return model, metadata["train"]["binarize"]
+
+    def train(self, run: Run) -> dict[str, Any]:
+        """The settings of training that the run had."""
+        return weights.read_metadata(self.results.model(run))["train"]
 
     def pixels(self, index: Tensor, binarize: str) -> Tensor:
         """Input of some test images, `[n, pixels]`."""

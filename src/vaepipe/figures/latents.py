@@ -59,7 +59,8 @@ def _panels(inputs: Inputs, n: int, draw: Draw, palette: Callable[[int], Colorma
         axis.tick_params(labelsize=6.5, pad=-3)
         axis.locator_params(nbins=5)
         for number, name in enumerate("xyz", start=1):
-            text = f"{axis_name(run.latent_dim)} {number}"
+            # Fewer than three latents leave axes over, along which all codes are 0.
+            text = f"{axis_name(run.latent_dim)} {number}" if number <= run.latent_dim else ""
             axis.set(**{f"{name}label": text})
             getattr(axis, f"{name}axis").labelpad = -4
         axis.set_title(label(run), y=0.97)

@@ -7,7 +7,7 @@ from matplotlib.lines import Line2D
 
 from vaepipe.figures import colour
 from vaepipe.figures.inputs import Inputs
-from vaepipe.figures.style import MARKERS, empty, panels
+from vaepipe.figures.style import MARKERS, empty, latents, panels
 from vaepipe.models.names import split, title
 
 PAPER = {"fc": "white", "ec": "none", "pad": 0.6}  # behind labels that lie on lines
@@ -36,6 +36,7 @@ def rate_distortion(inputs: Inputs) -> Figure:
             mec="white",
             color=colour(run.model, models),
         )
+    of_params = {run.model: inputs.train(run).get("beta", 1.0) for run in inputs.first_runs}
     means = runs.groupby(["model", "latent_dim"])[["rate", "distortion"]].mean()
     for kind in ("vae", "cvae"):
         family = [m for m in models if split(m)[0] == kind and "learning_rate" not in split(m)[1]]
@@ -43,7 +44,8 @@ def rate_distortion(inputs: Inputs) -> Figure:
             line = means.loc[[(model, dim) for model in family]].dropna().sort_values("rate")
             axis.plot(line["rate"], line["distortion"], ":", color="#777c85", zorder=1.5)
             for (model, _), at in line.iterrows():
-                _beta(axis, model, (at["rate"], at["distortion"]), kind == "vae")
+                beta = split(model)[1].get("beta", of_params.get(model, 1.0))
+                _beta(axis, beta, (at["rate"], at["distortion"]), kind == "vae")
     axis.margins(0.15)
     if "ae" in models:
         _autoencoder_lines(axis, inputs)
@@ -55,16 +57,15 @@ def rate_distortion(inputs: Inputs) -> Figure:
         if runs.loc[runs["model"] == m, "rate"].notna().any()
     ]
     handles += [
-        Line2D([], [], marker=mark, ls="", mfc="none", mec="#777c85", label=f"{dim} latents")
+        Line2D([], [], marker=mark, ls="", mfc="none", mec="#777c85", label=latents(dim))
         for dim, mark in zip(dims, MARKERS, strict=False)
     ]
     figure.legend(handles=handles, loc="outside right center")
     return figure
 
 
-def _beta(axis: Axes, model: str, at: tuple[float, float], above: bool) -> None:
+def _beta(axis: Axes, beta: float, at: tuple[float, float], above: bool) -> None:
     """A model's KL weight beside its point: to the right and above, or to the left and below."""
-    beta = split(model)[1].get("beta", 1.0)
     axis.annotate(
         f"β = {beta:g}", at, (5, 3) if above else (-5, -3), textcoords="offset points",
         ha="left" if above else "right", va="bottom" if above else "top", fontsize=7,
@@ -82,7 +83,7 @@ def _autoencoder_lines(axis: Axes, inputs: Inputs) -> None:
             shade = colour("ae", inputs.matrix.models)
             axis.axhline(loss, 0.82, ls="--", color=shade)
             axis.annotate(
-                f"AE, {dim} latents", (0.99, loss), (0, -3), xycoords=("axes fraction", "data"),
+                f"AE, {latents(dim)}", (0.99, loss), (0, -3), xycoords=("axes fraction", "data"),
                 textcoords="offset points", ha="right", va="top", fontsize=7, color=shade,
                 bbox=PAPER,
             )  # fmt: skip

@@ -55,7 +55,12 @@ plt.rcParams.update(
 
 def label(run: Run) -> str:
     """Model and latent size, the label of a row or a panel."""
-    return f"{title(run.model)}, {run.latent_dim} latent{'s' * (run.latent_dim > 1)}"
+    return f"{title(run.model)}, {latents(run.latent_dim)}"
+
+
+def latents(latent_dim: int) -> str:
+    """A latent size in text: `1 latent`, `3 latents`."""
+    return f"{latent_dim} latent{'s' * (latent_dim > 1)}"
 
 
 def mosaic(images: Tensor, columns: int, gap: int = 1, data: About = MNIST) -> Tensor:

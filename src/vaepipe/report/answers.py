@@ -5,12 +5,12 @@ Holm's correction for all comparisons of the page (`evaluation.verdicts`).
 """
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from vaepipe.evaluation.metrics import METRICS, comparable, is_given_label
+from vaepipe.evaluation.metrics import METRICS, comparable, direction, is_given_label
 from vaepipe.report.numbers import number, with_interval
 from vaepipe.report.words import Text, either, joined, names, say
 
@@ -66,16 +66,18 @@ def questions(
     verdicts: pd.DataFrame,
     seconds: pd.DataFrame,
     conditional: Collection[str],
+    grey: bool = False,
 ) -> list[Question]:
     """Those questions that these models can be asked.
 
     Args:
         verdicts: as `with_verdicts` returns it.
         seconds: as `numbers.seconds_table` returns it.
+        grey: whether cross-entropies are of grey pixels, and so no likelihoods.
     """
     asked = [
         *(
-            _question(name, metric, comparison, verdicts, conditional)
+            _question(name, metric, comparison, verdicts, conditional, grey)
             for name, metric in COMPARED.items()
         ),
         _question("prior", "prior_moments", comparison, verdicts, conditional),
@@ -85,14 +87,23 @@ def questions(
     return [question for question in asked if question.answers]
 
 
+def is_grey(protocol: Mapping[str, Any]) -> bool:
+    """Whether the models' cross-entropies are of grey pixels, and so no likelihoods."""
+    return protocol["binarize"] == "none" and "likelihood" not in protocol
+
+
 def _question(
     name: str,
     metric: str | None,
     table: pd.DataFrame,
     verdicts: pd.DataFrame,
     conditional: Collection[str],
+    grey: bool = False,
 ) -> Question:
     rows = table[table["metric"] == metric] if metric else table
+    directions = {direction(metric, m in conditional) for m in rows["model"]} if metric else ()
+    if metric in COMPARED.values() and not any(directions):
+        return Question(name, Text("", ""), Text("", ""), [], metric)  # neither way is better
     answers = []
     for dim in sorted(map(int, rows["latent_dim"].unique())):
         cells = list(rows[rows["latent_dim"] == dim].itertuples())
@@ -106,7 +117,7 @@ def _question(
         bars = _bars(cells, rows, metric, conditional)
         answers.append(Answer(dim, text, note, how_sure, level, bars))
     title = say(f"questions.{name}", conditional=names(sorted(conditional) or ["cvae"]))
-    unit = say(f"units.{name}")
+    unit = say("units.likelihood_grey" if grey and name == "likelihood" else f"units.{name}")
     without = list(dict.fromkeys(table.loc[~table["model"].isin(rows["model"]), "model"]))
     if name == "likelihood" and without:
         unit = joined([unit, say("units.no_likelihood", models=names(without))])
@@ -117,11 +128,10 @@ def _bars(
     cells: list[Any], rows: pd.DataFrame, metric: str | None, conditional: Collection[str]
 ) -> list[Bar]:
     """A bar for each model, on the one axis from 0 that all latent sizes share."""
-    reach = max(rows["mean"].max(), rows["high"].max(skipna=True), 1e-12)
-    reach = rows["mean"].max() if math.isnan(reach) else reach
+    reach = max(1e-12, rows["mean"].max(), rows["high"].max(skipna=True))  # past NaN
     if metric and METRICS[metric].unit.startswith("%"):
         reach = 100.0
-    scale = 100 / reach if reach else 0.0
+    scale = 100 / reach
     mixed = len({cell.model in conditional for cell in cells}) > 1
 
     def place(value: float) -> float | None:
@@ -254,7 +264,7 @@ def _obeys(cells: list[Any]) -> tuple[Text, Text, str]:
     said = [_obeyed(cell) for cell in cells]
     if len(cells) > 1:
         pairs = zip(cells, said, strict=True)
-        said = [say("answers.of_model", model=cell.model.upper(), said=one) for cell, one in pairs]
+        said = [say("answers.of_model", model=names([cell.model]), said=one) for cell, one in pairs]
     return joined(said), *_spread(cells)
 
 

@@ -7,7 +7,7 @@ from vaepipe.data.manifest import about
 from vaepipe.evaluation.verdicts import with_verdicts
 from vaepipe.models import weights
 from vaepipe.params import Matrix
-from vaepipe.report.answers import questions
+from vaepipe.report.answers import is_grey, questions
 from vaepipe.report.numbers import seconds_table
 from vaepipe.report.words import Text
 from vaepipe.results import Results, pictured_cells, runs_of
@@ -30,7 +30,8 @@ def answers(matrix: Matrix, results: Results) -> list[dict[str, str | int]]:
     classes = len(about(weights.read_metadata(results.model(runs[0]))["data"]).classes)
     verdicts = with_verdicts(differences, conditional, max(2, classes))
     timing = {run: read_json(results.timing(run)) for run in runs if run.latent_dim in dims}
-    asked = questions(comparison, verdicts, seconds_table(timing), conditional)
+    grey = is_grey(read_json(results.protocol))
+    asked = questions(comparison, verdicts, seconds_table(timing), conditional, grey)
     return [
         {
             "question": question.name,

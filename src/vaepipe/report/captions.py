@@ -168,7 +168,8 @@ def variety(inputs: Inputs, run: Run) -> float:
     About 1 where draws from N(0, I) reach all that the decoder can make; less where they don't.
     """
     index = torch.arange(min(VARIETY_IMAGES, len(inputs.test.labels)))
-    drawn = from_prior(inputs, run, rows=-(-len(index) // 10), columns=10)
+    columns = max(10, len(inputs.data.classes))  # a conditional model is given another in each
+    drawn = from_prior(inputs, run, rows=-(-len(index) // columns), columns=columns)
     return relative_variance(drawn, reconstructed(inputs, run, index))
 
 

@@ -33,9 +33,10 @@ def packed(data: bytes) -> str:
 
 
 # The style of figures/style.py on dark paper. Colours of models and classes stay as they are;
-# images are grey, and turned. `!important`, because matplotlib writes each colour at its element.
+# images of ink on paper are turned. `!important`, because matplotlib writes each colour at its
+# element.
 DARK = """<style>@media (prefers-color-scheme: dark) {
-svg { fill: #e6e8eb; } image { filter: invert(1); }
+svg { fill: #e6e8eb; } TURNED
 [style*="fill: #ffffff"] { fill: #14161a !important; }
 :is([style*="fill: #e6e6e6"], [style*="fill: #ececec"], [style*="fill: #f2f2f2"]) {
   fill: #23272e !important; stroke: #23272e !important; }
@@ -52,13 +53,18 @@ svg { fill: #e6e8eb; } image { filter: invert(1); }
 }</style>"""
 
 
-def svg_uri(path: Path) -> str:
+def svg_uri(path: Path, ink: bool) -> str:
     """An SVG file as a data URI, with its colours on dark paper: in base64 or percent-encoded,
-    whichever is shorter."""
+    whichever is shorter.
+
+    Args:
+        ink: whether its images are ink on paper, which is light on dark paper; photographs stay.
+    """
     head, tag, rest = path.read_text(encoding="utf-8").partition("<svg ")
     attributes, end, body = rest.partition(">")
     body = re.sub(r"(?<=data:image/png;base64,)[^\"]+", _in_grey, body)
-    text = f"{head}{tag}{attributes}{end}{DARK}{body}"
+    style = DARK.replace("TURNED", "image { filter: invert(1); }" if ink else "")
+    text = f"{head}{tag}{attributes}{end}{style}{body}"
     return min(
         "data:image/svg+xml," + quote(text, safe="/:;,=()+*!?@-._~$"),
         "data:image/svg+xml;base64," + b64encode(text.encode()).decode(),

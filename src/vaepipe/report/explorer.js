@@ -100,7 +100,8 @@ async function choose(state, image) {
   const pixels = about.image.reduce((product, size) => product * size);
   const ink = Float32Array.from(state.images.subarray(image * pixels, (image + 1) * pixels), (v) => v / 255);
   const name = about.class_names[labels[image]] ?? "";
-  showSource(state, ink, name && told("of_class", { name }), told("source_image", { n: image, name }));
+  const label = name ? told("source_image", { n: image, name }) : told("source_image_alone", { n: image });
+  showSource(state, ink, name && told("of_class", { name }), label);
   if (about.decodes) {
     ask(labels[image]);
     await Promise.all(models.map(async (model, k) => {

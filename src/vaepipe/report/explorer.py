@@ -93,6 +93,7 @@ def _views(inputs: Inputs, n: int) -> list[dict[str, Any]]:
             "name": f"z{dim}-s{seed}",
             "title": say("explorer.view", dim=dim, seed=seed),
             "axis": axis_name(dim),
+            "dim": dim,
             "runs": [_codes(inputs, Run(run.model, dim, seed), n) for run in shown],
         }
         for dim, seed in list(cells)[:within]

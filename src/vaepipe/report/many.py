@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from vaepipe.core.files import read_table
 from vaepipe.evaluation.metrics import HEADLINE, METRICS
-from vaepipe.figures import COLOURS
+from vaepipe.figures import colour
 from vaepipe.models.names import title
 from vaepipe.params import Matrix
 from vaepipe.report import templates
@@ -66,12 +66,8 @@ def cells_html(results: Results) -> Markup:
         metric = METRICS[name]
         values = [None if math.isnan(value) else value for value in means[name]]
         columns.append(Column(f"{typeset(metric.title)}, {metric.unit}", values, metric.digits))
-    return html(columns, [colour(model) for model in means["model"]], say("many.cells"))
-
-
-def colour(model: str) -> str:
-    """A model's colour, as in all figures."""
-    return COLOURS.get(model, "#777777")
+    models = list(means["model"].unique())
+    return html(columns, [colour(m, models) for m in means["model"]], say("many.cells"))
 
 
 def html(columns: Sequence[Column], colours: Sequence[str], caption: str | Text) -> Markup:

@@ -35,6 +35,7 @@ const ACTIVATIONS = {
   tanh: Math.tanh,
   elu: (x) => (x > 0 ? x : Math.expm1(x)),
   silu: (x) => x / (1 + Math.exp(-x)),
+  leaky_relu: (x) => (x > 0 ? x : 0.2 * x),
 };
 
 function linear(layer, x) {

@@ -76,6 +76,7 @@ function drawing(pad, side, changed) {
   pad.addEventListener("pointerdown", (event) => {
     pad.setPointerCapture(event.pointerId);
     last = place(event);
+    context.beginPath(); context.moveTo(...last); context.lineTo(...last); context.stroke();
   });
   pad.addEventListener("pointermove", (event) => {
     if (!last) return;
@@ -83,7 +84,10 @@ function drawing(pad, side, changed) {
     context.beginPath(); context.moveTo(...last); context.lineTo(...next); context.stroke();
     last = next;
   });
-  pad.addEventListener("pointerup", () => { last = null; changed(inkOf(centred(pad, side))); });
+  pad.addEventListener("pointerup", () => {
+    if (last) changed(inkOf(centred(pad, side)));
+    last = null;
+  });
   pad.addEventListener("pointercancel", () => { last = null; });
   byId("clear-pad").addEventListener("click", clear);
 

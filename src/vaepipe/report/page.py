@@ -18,7 +18,7 @@ from vaepipe.figures.inputs import read as read_inputs
 from vaepipe.models import weights
 from vaepipe.params import Figures, Matrix
 from vaepipe.report import claims, embed, many, numbers, provenance, templates, top, versions
-from vaepipe.report.answers import questions
+from vaepipe.report.answers import is_grey, questions
 from vaepipe.report.captions import captions as read_captions
 from vaepipe.report.captions import outcomes
 from vaepipe.report.explorer import explorer
@@ -71,12 +71,12 @@ def render(
         protocol=protocol,
         data=manifest,
         timing=timing,
-        **_numbers(inputs, timing, conditional),
+        **_numbers(inputs, timing, conditional, is_grey(protocol)),
         **top.texts(matrix, inputs, protocol, manifest, conditional),
         adversarial_names=names(adversarial) if adversarial else None,
         variational_names=names([m for m in matrix.models if m in variational] or ["vae"]),
-        **(known := _provenance(inputs, timing, protocol, made_with)),
-        claims=_claims(results, known["changes"]),
+        **(known := _provenance(matrix, inputs, timing, protocol, made_with)),
+        claims=_claims(results, known["changes"], inputs.data.ink),
         # With many cells, numbers, figures and explorer are of a few of them.
         all_cells=many.cells_html(results) if many.many_cells(matrix) else None,
         shown_dims=sorted(inputs.matrix.latent_dims),
@@ -141,7 +141,7 @@ def _figures(
         path = inputs.results.figure(name).with_suffix(".svg")
         width, height = embed.svg_size(path)
         shown[name] = {
-            "source": embed.svg_uri(path),
+            "source": embed.svg_uri(path, inputs.data.ink),
             "width": width,
             "height": height,
             "heading": texts[name].heading,
@@ -151,8 +151,12 @@ def _figures(
     return shown
 
 
-def _claims(results: Results, changes: dict[str, Any]) -> dict[str, Any]:
-    """The chapter of claims, with a picture of each that was tested."""
+def _claims(results: Results, changes: dict[str, Any], ink: bool) -> dict[str, Any]:
+    """The chapter of claims, with a picture of each that was tested.
+
+    Args:
+        ink: whether images are ink on paper, as digits are, and not photographs.
+    """
     found = read_json(results.claims)
     shown = claims.chapter(found)
     preset = found["settings"]["preset"]
@@ -161,7 +165,7 @@ def _claims(results: Results, changes: dict[str, Any]) -> dict[str, Any]:
     named = say("claims.changed", preset=preset) if changed else Text(preset, preset)
     pictures = {
         one.name: dict(zip(("width", "height"), embed.svg_size(path), strict=True))
-        | {"source": embed.svg_uri(path)}
+        | {"source": embed.svg_uri(path, ink)}
         for one in shown
         if one.conditions and (path := results.claim(one.name))
     }
@@ -174,17 +178,18 @@ def _claims(results: Results, changes: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _numbers(inputs: Inputs, timing: dict, conditional: set[str]) -> dict[str, Any]:
+def _numbers(inputs: Inputs, timing: dict, conditional: set[str], grey: bool) -> dict[str, Any]:
     """Answers and tables."""
     comparison = inputs.comparison
     differences = read_table(inputs.results.differences_table)
     differences = differences[differences["latent_dim"].isin(inputs.matrix.latent_dims)]
     verdicts = with_verdicts(differences, conditional, max(2, len(inputs.data.classes)))
-    seconds = numbers.seconds_table(timing)
+    shown = inputs.matrix.latent_dims
+    seconds = numbers.seconds_table({r: t for r, t in timing.items() if r.latent_dim in shown})
     others = tuple(name for name in METRICS if name not in HEADLINE)
     terms = comparison.pivot(index=["latent_dim", "model"], columns="metric", values="mean")
     return {
-        "questions": questions(comparison, verdicts, seconds, conditional),
+        "questions": questions(comparison, verdicts, seconds, conditional, grey),
         "tested": int(verdicts["p"].notna().sum()),
         "headline": HEADLINE,
         "main": numbers.main_table(comparison, seconds, verdicts, conditional),
@@ -198,13 +203,17 @@ def _numbers(inputs: Inputs, timing: dict, conditional: set[str]) -> dict[str, A
 
 
 def _provenance(
-    inputs: Inputs, timing: dict, protocol: dict[str, Any], made_with: dict[str, Any]
+    matrix: Matrix,
+    inputs: Inputs,
+    timing: dict,
+    protocol: dict[str, Any],
+    made_with: dict[str, Any],
 ) -> dict[str, Any]:
-    """Settings, code and machines."""
+    """Settings, code and machines, of all runs."""
     metadata = weights.read_metadata(inputs.results.model(inputs.first_runs[0]))
     # As the params said, and not as the first model alone was trained.
     metadata["train"] |= metadata.get("replaced", {})
-    used = provenance.settings_used(inputs.matrix, inputs.settings, metadata, protocol)
+    used = provenance.settings_used(matrix, inputs.settings, metadata, protocol)
     used["claims"] = read_json(inputs.results.claims)["settings"]
     default, git = made_with["committed_params"], made_with["git"]
     changes = provenance.changed(used, default)

@@ -42,7 +42,8 @@ function layout(state, k) {
   const line = styled("--line");
   const axis = (n) => ({
     range: view.runs[k].ranges[n - 1],
-    title: { text: `${view.axis} ${n}`, font: { size: 11 } },
+    // Fewer than three latents leave axes over, along which all codes are 0.
+    title: { text: n <= view.dim || view.dim > 3 ? `${view.axis} ${n}` : "", font: { size: 11 } },
     color: ink, gridcolor: line, zerolinecolor: line, showbackground: false,
     tickfont: { size: 9 }, showspikes: false,
   });

@@ -7,6 +7,7 @@ import pandas as pd
 
 from vaepipe.core.files import read_json, read_table
 from vaepipe.evaluation.metrics import HEADLINE, METRICS
+from vaepipe.figures import colour
 from vaepipe.models.names import title
 from vaepipe.params import Matrix, Train
 from vaepipe.report import many, templates
@@ -36,7 +37,7 @@ def page(matrix: Matrix, sweep: Sweep, train: Train, test: pd.DataFrame, folder:
         failed=int(table["validation"].isna().sum()),
         many=many.html(
             _columns(table, sweep),
-            [many.colour(model) for model in table["model"]],
+            [colour(model, list(table["model"].unique())) for model in table["model"]],
             "Each row is a trial of a model: its settings, and the validation value by which it was"
             " compared.",
         ),

@@ -15,6 +15,7 @@ from vaepipe.core.files import read_json, read_table, write_text
 from vaepipe.data.manifest import About, about
 from vaepipe.evaluation.metrics import METRICS
 from vaepipe.models import weights
+from vaepipe.models.names import split
 from vaepipe.results import Results, Run
 from vaepipe.tracking.names import data_digest
 from vaepipe.tracking.registry import registered_name, weights_digest
@@ -64,7 +65,7 @@ def card(
     lines = [
         f"# {name}, version {version}",
         "",
-        f"{KINDS.get(run.model, run.model.upper())} It has {run.latent_dim} latents; this is run"
+        f"{KINDS[split(run.model)[0]]} It has {run.latent_dim} latents; this is run"
         f" `{run.name}`, the champion: the lowest loss on the validation images among the versions"
         " of this name.",
         "",

@@ -1,5 +1,6 @@
 """What MLflow's pages say of runs, experiment and model versions: short texts in Markdown."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -108,10 +109,10 @@ def of_experiment(experiment_id: str, means: str, by_seed: str, comparison: str)
 
 def of_version(run: Run, metadata: Mapping[str, Any], loss: float) -> str:
     """What a version of a registered model is, before it is a champion and has a card."""
-    return (
-        f"{what(run)}, seed {run.seed}, trained for {metadata['train']['epochs']} epochs; loss on"
-        f" the validation images after the last one: {loss:.3f} nats per image."
-    )
+    text = f"{what(run)}, seed {run.seed}, trained for {metadata['train']['epochs']} epochs"
+    if not math.isfinite(loss):  # a GAN has none
+        return f"{text}."
+    return f"{text}; loss on the validation images after the last one: {loss:.3f} nats per image."
 
 
 def _linked(experiment_id: str, ids: Mapping[str, str]) -> list[str]:

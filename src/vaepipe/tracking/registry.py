@@ -77,12 +77,17 @@ def validation_loss(history: Path) -> float:
 
 
 def registered_name(metadata: dict[str, Any]) -> str:
-    """`vaepipe-vae`; with the data set and `grey` where validation losses are of another kind."""
+    """`vaepipe-vae`; with the data set, and what else makes validation losses of another kind: grey
+    pixels, another likelihood, the squared error, several importance samples."""
     data, pixels = metadata["data"]["data_set"], metadata["train"]["binarize"]
     parts = ["vaepipe", metadata["run"]["model"]]
     parts += [data] * (data != "mnist")
     # One user's images are not another's, though both are in a folder.
     parts += [data_digest(metadata["data"])[:8]] * (data in OWN)
+    kind, train = split(metadata["run"]["model"])[0], metadata["train"]
+    parts += ["squared"] * (kind == "ae" and train.get("reconstruction") == "squared_error")
+    if kind in ("vae", "cvae") and (k := train.get("importance_samples", 1)) > 1:
+        parts.append(f"k{k}")
     if (likelihood := metadata["train"].get("likelihood", "bernoulli")) != "bernoulli":
         return "-".join([*parts, likelihood])
     parts += ["grey"] * (pixels == "none")

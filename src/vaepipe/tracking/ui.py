@@ -11,7 +11,7 @@ from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 from urllib.error import URLError
 from urllib.parse import urlsplit
-from urllib.request import urlopen
+from urllib.request import ProxyHandler, build_opener
 
 import vaepipe.tracking  # noqa: F401  (sets what MLflow reads when it starts)
 from vaepipe.core.errors import UserError
@@ -63,8 +63,9 @@ def serving(uri: str, port: int) -> Iterator[str]:
 def wait_for_answer(child: Popen, base: str, uri: str) -> None:
     """Wait until the server answers."""
     deadline = time.monotonic() + START
+    direct = build_opener(ProxyHandler({}))  # a proxy does not know this machine's own address
     while time.monotonic() < deadline and child.poll() is None:
-        with suppress(URLError, OSError), urlopen(f"{base}/health", timeout=5):
+        with suppress(URLError, OSError), direct.open(f"{base}/health", timeout=5):
             return
         time.sleep(0.1)
     raise UserError(f"MLflow's server does not start on the store {without_secrets(uri)}")

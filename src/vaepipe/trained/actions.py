@@ -20,6 +20,7 @@ from vaepipe.evaluation.likelihood import bound_and_terms, marginal_bound
 from vaepipe.trained.images import Source, batch, pictures
 from vaepipe.trained.model import Trained, load, no_grad
 
+MOST_SAMPLES = 1_000_000
 SAMPLES = 100  # latent samples per image, by which `score` estimates the NLL
 CHUNK = 2000  # decoded images in memory at once
 
@@ -176,6 +177,8 @@ def score(
     model with a label it bounds -log p(x|y), without one -log p(x). Other arguments and errors are
     those of `encode`.
     """
+    if not 1 <= samples <= MOST_SAMPLES:
+        raise UserError(f"{samples} samples were asked for, allowed are 1 to {MOST_SAMPLES:,}")
     trained = _trained(run, results)
     model = trained.model
     if not model.variational:

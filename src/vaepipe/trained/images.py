@@ -93,7 +93,7 @@ def _opened(image: Source) -> Image.Image:
     if isinstance(image, Image.Image):
         return image.convert("RGB")
     if isinstance(image, np.ndarray):
-        if image.dtype != np.uint8 or image.ndim not in (2, 3):
+        if image.dtype != np.uint8 or image.shape[2:] not in ((), (3,)) or image.ndim < 2:
             raise UserError(
                 f"an array of {image.dtype} and shape {list(image.shape)}; allowed is uint8 of"
                 " [height, width] or [height, width, 3]"

@@ -69,6 +69,7 @@ def load(run: str | Path, results: Path = Path("results")) -> Trained:
     Raises:
         UserError: there is no such model, or its training failed.
     """
+    results = Path(results)
     if str(run).startswith("models:/"):
         return _from_registry(str(run), Results(results))
     path = Path(run)
@@ -97,18 +98,22 @@ def _data(metadata: dict[str, Any]) -> About:
 
 
 def _from_registry(uri: str, results: Results) -> Trained:
-    # Takes a second, which the other sources need not wait for.
+    # Takes a second, which the other sources need not wait for. Our own comes first: it sets what
+    # MLflow reads when it is imported.
+    from vaepipe.tracking.address import sqlite_path, store_uri  # isort: split
     import mlflow
-    from mlflow.exceptions import MlflowException
 
-    from vaepipe.tracking.store import store_uri
+    from vaepipe.tracking.store import usable
 
-    mlflow.set_tracking_uri(store_uri(results))
+    store = store_uri(results)
+    if (path := sqlite_path(store)) and not path.exists():
+        raise UserError(
+            f"{uri} can't be fetched: there is no {path}; run `make track` to log the results"
+        )
+    mlflow.set_tracking_uri(store)
     with TemporaryDirectory(prefix="vaepipe-") as folder:
-        try:
+        with usable(store, f"So {uri} can't be fetched"):
             found = Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder))
-        except (MlflowException, OSError) as error:
-            raise UserError(f"{uri} can't be fetched: {str(error).splitlines()[0]}") from error
         files = sorted(found.rglob("*.safetensors"))
         if len(files) != 1:
             raise UserError(f"{uri} is no model of vaepipe")

@@ -62,6 +62,9 @@ def hand_to_snakemake(root: Path) -> str:
         UserError: the results are not, all of them, those of dvc.lock and params.yaml.
     """
     settings = params.check_file(root / "params.yaml")
+    before = dvc_status(root)
+    if any("changed command" in stage for stage in before.values()):
+        raise UserError(_why_not_clean(before))
     set_aside(Results(root / "results"), runs_of(settings.matrix))
     changed = dvc_status(root)
     if any(stage not in LOCAL_STAGES for stage in changed):

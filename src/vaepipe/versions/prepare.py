@@ -16,7 +16,7 @@ from vaepipe.core.files import write_text
 from vaepipe.results import Results, Run
 from vaepipe.versions.commands import run, some
 
-NAME = re.compile(r"[a-z0-9]+-z\d+-s\d+")
+NAME = re.compile(r"[a-z0-9]+(-(beta|lr)[0-9.]+)?-z\d+-s\d+")
 CHECKED = "The params are what src/vaepipe/params.py allows.\n"
 OF_RUNS = {"models", "history", "timing", "metrics", "figures"}  # folders of files named for runs
 
@@ -69,7 +69,7 @@ def set_aside(results: Results, runs: list[Run]) -> None:
     """
     names = {run.name for run in runs}
     for path in sorted(results.folder.glob("*/*")):
-        folder, name = path.parent.name, path.name.partition(".")[0]
+        folder, name = path.parent.name, path.stem
         if folder in OF_RUNS and NAME.fullmatch(name) and name not in names:
             place = results.folder / "aside" / folder / path.name
             place.parent.mkdir(parents=True, exist_ok=True)

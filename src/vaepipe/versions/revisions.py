@@ -86,8 +86,13 @@ def read_version(root: Path, rev: str | None) -> Version:
             f"{name} holds no results: {error.filename or error} is missing there. Results are"
             " part of a version once `vaepipe handover dvc` or `dvc repro` was committed to git"
         ) from error
+    except (ValueError, yaml.YAMLError) as error:  # such as marks of a conflict
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{name} holds results that can't be read: {reason}") from error
     if lacking := [column for column in COLUMNS if column not in comparison]:
         raise UserError(f"{name} holds results of another form, without {', '.join(lacking)}")
+    if not isinstance(params, dict) or "matrix" not in params:
+        raise UserError(f"{name} holds a params.yaml of another form, without a matrix")
     return Version(
         name,
         commit,

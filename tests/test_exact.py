@@ -52,8 +52,8 @@ MUTANTS = [
     (
         objectives,
         "bernoulli_log_likelihood",
-        ") - soft",
-        ") + soft",
+        "product - soft",
+        "product + soft",
         [exact.bernoulli_by_torch],
     ),
     (

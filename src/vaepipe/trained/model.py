@@ -110,10 +110,14 @@ def _from_registry(uri: str, results: Results) -> Trained:
         raise UserError(
             f"{uri} can't be fetched: there is no {path}; run `make track` to log the results"
         )
-    mlflow.set_tracking_uri(store)
     with TemporaryDirectory(prefix="vaepipe-") as folder:
         with usable(store, f"So {uri} can't be fetched"):
-            found = Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder))
+            # Not `mlflow.set_tracking_uri`, after which other results had this store, too.
+            found = Path(
+                mlflow.artifacts.download_artifacts(
+                    uri, dst_path=folder, tracking_uri=store, registry_uri=store
+                )
+            )
         files = sorted(found.rglob("*.safetensors"))
         if len(files) != 1:
             raise UserError(f"{uri} is no model of vaepipe")

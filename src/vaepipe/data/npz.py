@@ -83,7 +83,7 @@ def _refuse(path: Path, shapes: dict[str, tuple[tuple[int, ...], np.dtype]], siz
         )
     for name, (shape, dtype) in shapes.items():
         if name.endswith("labels"):
-            if dtype.kind not in "iu" or (shape[1:] or (1,)) != (1,) or not shape:
+            if dtype.kind not in "iu" or not shape or shape[1:] not in ((), (1,)):
                 raise UserError(f"{path}: {name} must be one whole number for each image")
             continue
         channels = shape[3] if len(shape) == 4 else 1

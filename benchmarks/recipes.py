@@ -69,7 +69,7 @@ def recognised(model: torch.nn.Module) -> float:
     """Share of generated images that the classifier recognises as the digit asked for, in %."""
     device = torch.device("cpu")
     classifier = classifiers.load(setting.ROOT / "results/classifier.safetensors", device)
-    images, digits = generated(model, ASKED, generator(0, "recipes"), device)
+    images, digits = generated(model, ASKED, ASKED, generator(0, "recipes"), device)
     return 100 * (classifier.predict(images)[1] == digits).double().mean().item()
 
 

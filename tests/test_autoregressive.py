@@ -102,6 +102,5 @@ def test_the_bound_of_a_model_that_ignores_its_code_is_exact(name):
     assert (-found["nll"]).exp().sum().item() == pytest.approx(1, abs=1e-5)
     assert torch.allclose(-found["nll"].float(), log_p(one, torch.zeros(1, 2)), atol=1e-5)
     assert found["rate"].abs().max() < 1e-5
-    assert set(reconstruction_metrics(one, ALL, torch.zeros(len(ALL), dtype=torch.int64))) == {
-        "reconstruction_cross_entropy"
-    }
+    labels = torch.zeros(len(ALL), dtype=torch.int64)
+    assert set(reconstruction_metrics(one, ALL, labels, 60)) == {"reconstruction_cross_entropy"}

@@ -632,7 +632,7 @@ def test_pictures_keep_the_digits_of_their_texts(tmp_path):
     table["arm"] = table["arm"].replace("vae-lr0.02", "vae-lr0.0012")
     write_claims(Results(tmp_path), MATRIX, table)
     text = Results(tmp_path).claim("stabler").read_text()
-    assert "rate = 0.0012" in text
+    assert "lr = 0.0012" in text
     assert len(text) < 30_000
     for name in NAMES:
         ElementTree.parse(Results(tmp_path).claim(name))

@@ -277,7 +277,28 @@ def test_memory_that_is_short_names_the_setting_to_lower(files, monkeypatch):
         list(evaluate.evaluate_files([folder / "s0"], *arguments))
 
 
+@pytest.mark.parametrize("model", ["ae", "cvae"])
+def test_no_net_is_given_more_than_the_chunk_at_once(model, files, test_set, training_set):
+    net = build(Architecture(model, 2, (4,), "silu"), generator(0, "initialisation"))
+    given = {"encoder": [], "decoder": []}
+    for name, sizes in given.items():
+        part = getattr(net, name)
+        part.register_forward_hook(lambda _, x, __, sizes=sizes: sizes.append(len(x[0])))
+    settings = replace(files[2], chunk=30)
+    judge = classifier.load(files[1], CPU)
+    images = test_set.first(100), training_set.first(100)
+    evaluate.evaluate(net, *images, judge, "dynamic", settings, 0, CPU)
+    assert {name: max(sizes) for name, sizes in given.items()} == {"encoder": 30, "decoder": 30}
+
+
 # The classifier, and the quality of samples that it measures
+
+
+@pytest.mark.parametrize("side", [14, 9])
+def test_without_a_gradient_the_pooling_is_the_same(side):
+    maps = torch.randn(3, 2, side, side, generator=generator(0, "maps"))
+    with_gradient = classifier.largest_of_four(maps.clone().requires_grad_())
+    assert torch.equal(classifier.largest_of_four(maps), with_gradient)
 
 
 def test_the_classifier_is_right_about_985_of_1000(trained_classifier, test_set):
@@ -327,8 +348,9 @@ def test_frechet_distance_and_conditional_accuracy_rank_images(trained_classifie
             def images(self, z, digits):
                 return images
 
+        settings = replace(SETTINGS.evaluate, generated_images=len(images), chunk=len(images))
         with torch.no_grad():
-            return sample_quality(Model(), trained_classifier, len(images), 0, 0, CPU)
+            return sample_quality(Model(), trained_classifier, settings, 0, CPU)
 
     good, shuffled, bad = found(real), found(real.roll(1, 0)), found(0.5 * real + 0.5 * noise)
     assert good["conditional_accuracy"] > 98
@@ -339,7 +361,7 @@ def test_frechet_distance_and_conditional_accuracy_rank_images(trained_classifie
 
 def test_generated_images_are_of_the_digits_in_turn():
     model = build(Architecture("cvae", 2, (4,), "silu"), generator(0, "initialisation"))
-    images, digits = generated(model, 25, generator(0, "generation"), CPU)
+    images, digits = generated(model, 25, 7, generator(0, "generation"), CPU)
     assert images.shape == (25, 784)
     assert images.min() >= 0
     assert images.max() <= 1
@@ -348,8 +370,9 @@ def test_generated_images_are_of_the_digits_in_turn():
 
 def test_runs_of_other_seeds_are_given_other_draws_of_the_prior(trained_classifier):
     model = build(Architecture("vae", 2, (4,), "silu"), generator(0, "initialisation"))
+    settings = replace(SETTINGS.evaluate, generated_images=200)
     with torch.no_grad():
-        found = [sample_quality(model, trained_classifier, 200, 0, s, CPU) for s in (0, 0, 1)]
+        found = [sample_quality(model, trained_classifier, settings, s, CPU) for s in (0, 0, 1)]
     assert found[0] == found[1] != found[2]
 
 

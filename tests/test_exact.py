@@ -128,7 +128,7 @@ MUTANTS = [
     (latents, "active_units", ".var(0)", ".std(0)", [exact.active_units_by_construction]),
     (latents, "active_units", ".var(0)", ".mean(0)", [exact.active_units_by_construction]),
     (tables, "interval", " / n**0.5", "", [exact.interval_by_scipy]),
-    (tables, "interval", "n - 1)", "n)", [exact.interval_by_scipy]),
+    (tables, "interval", "(n - 1,", "(n,", [exact.interval_by_scipy]),
     (tables, "interval", "level / 2", "level / 4", [exact.interval_by_scipy]),
     (tables, "interval", "values.std()", "values.var()", [exact.interval_by_scipy]),
 ]

@@ -193,17 +193,20 @@ def test_a_killed_snakemake_leaves_what_its_jobs_deleted(smoke_tree, tmp_path, r
 
 def test_results_that_a_rerun_delivered_are_not_replaced(tmp_path):
     results = Results(tmp_path)
-    names = ("models/a", "models/b", "classifier.json")
+    names = ("models/a", "models/b", "classifier.json", "sweep/lr-0.001/models/a")
     for name in names:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("old")
     keep(results)
-    for name in names[:2]:  # as Snakemake and a stage do: removed, then renamed into its place
+    for name in (
+        *names[:2],
+        names[3],
+    ):
         (tmp_path / name).unlink()
     (tmp_path / "models/a").write_text("new")
-    assert put_back(results) == [tmp_path / "models/b"]
-    assert [(tmp_path / name).read_text() for name in names] == ["new", "old", "old"]
-    assert {path.name for path in tmp_path.iterdir()} == {"models", "classifier.json"}
+    assert put_back(results) == [tmp_path / name for name in (names[1], names[3])]
+    assert [(tmp_path / name).read_text() for name in names] == ["new", "old", "old", "old"]
+    assert {path.name for path in tmp_path.iterdir()} == {"models", "classifier.json", "sweep"}
     assert put_back(results) == []
 
 

@@ -148,8 +148,8 @@ def test_what_is_no_model_of_this_project_is_refused(tmp_path, record):
         ("gan", ("gan", {}), "GAN"),
         ("vae-beta0.25", ("vae", {"beta": 0.25}), "VAE (β = 0.25)"),
         ("cvae-beta0", ("cvae", {"beta": 0.0}), "CVAE (β = 0)"),
-        ("vae-lr0.02", ("vae", {"learning_rate": 0.02}), "VAE (rate = 0.02)"),
-        ("gan-lr0.00001", ("gan", {"learning_rate": 1e-5}), "GAN (rate = 1e-05)"),
+        ("vae-lr0.02", ("vae", {"learning_rate": 0.02}), "VAE (lr = 0.02)"),
+        ("gan-lr0.00001", ("gan", {"learning_rate": 1e-5}), "GAN (lr = 1e-05)"),
     ],
 )
 def test_a_name_may_hold_a_setting(name, parts, title):

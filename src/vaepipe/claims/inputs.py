@@ -26,6 +26,7 @@ COLUMNS = ("claim", "quantity", "arm", "latent_dim", "seed", "value")
 ANY_SEED = -1  # of what does not depend on one
 ALL_SIZES = 0  # the latent size of what is over all of them
 SHOWN = 10  # images in a row of a picture
+CHUNK = 1000  # images decoded at once, at most
 
 
 @dataclass
@@ -131,7 +132,7 @@ class Inputs:
     def samples(self, model: nn.Module, run: Run) -> Tensor:
         """Decoded draws of the prior; of N(0, I) where a model has none."""
         rng = self.rng("samples", run)
-        return generated(model, self.settings.samples, rng, torch.device("cpu"))[0]
+        return generated(model, self.settings.samples, CHUNK, rng, torch.device("cpu"))[0]
 
     def quality(self, images: Tensor) -> dict[str, float]:
         """`sampling.classified` of images."""

@@ -45,12 +45,24 @@ class Classifier(nn.Module):
     def features(self, x: Tensor) -> Tensor:
         """The hidden layer's outputs `[n, 64]` of images `[n, pixels]` with values in [0, 1]."""
         maps = relu(self.first(x.view(-1, *self.image)))
-        maps = max_pool2d(relu(self.second(maps)), 2)
+        maps = largest_of_four(relu(self.second(maps)))
         return relu(self.hidden(maps.flatten(1)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits `[n, classes]` of images `[n, pixels]` with values in [0, 1]."""
         return self.output(self.features(x))
+
+
+def largest_of_four(maps: Tensor) -> Tensor:
+    """The largest of each 2 x 2 values: `[n, c, h, w]` to `[n, c, h // 2, w // 2]`.
+
+    Without a gradient by two maxima, which take a CPU a sixth of `max_pool2d`'s time.
+    """
+    if maps.requires_grad:
+        return max_pool2d(maps, 2)
+    height, width = (side // 2 * 2 for side in maps.shape[2:])
+    rows = torch.maximum(maps[:, :, 0:height:2], maps[:, :, 1:height:2])
+    return torch.maximum(rows[..., 0:width:2], rows[..., 1:width:2])
 
 
 def features_of_all(model: Classifier, pixels: Tensor) -> Tensor:

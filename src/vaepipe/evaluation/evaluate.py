@@ -15,6 +15,7 @@ from vaepipe.core.rng import generator, normal
 from vaepipe.data.dataset import Images, as_input, test_images, training_images
 from vaepipe.data.manifest import about, read_manifest
 from vaepipe.evaluation import generation, latents, likelihood, statistics
+from vaepipe.evaluation.chunks import in_chunks
 from vaepipe.evaluation.classifier import ImageClassifier
 from vaepipe.evaluation.classifier import load as load_classifier
 from vaepipe.models import objectives, weights
@@ -52,16 +53,15 @@ def evaluate(
     if model.adversarial:  # neither codes nor a likelihood: of its images alone something is known
         if classifier is None:
             return {}
-        return generation.sample_quality(
-            model, classifier, settings.generated_images, seed, run_seed, device
-        )
-    per_image = likelihood.reconstruction_metrics(model, x, test.labels)
+        return generation.sample_quality(model, classifier, settings, run_seed, device)
+    per_image = likelihood.reconstruction_metrics(model, x, test.labels, settings.chunk)
     metrics = {}
-    codes = z = model.codes(x, test.labels)
+    codes = z = in_chunks(model.codes, x, test.labels, settings.chunk)
     if model.variational:
         rng = generator(seed, "evaluation latent", device)
         per_image |= likelihood.likelihood_metrics(model, x, test.labels, settings, rng)
-        z = objectives.gaussian_sample(*model.posterior(x, test.labels), normal(codes.shape, rng))
+        mean, log_var = likelihood.posteriors(model, x, test.labels, settings.chunk)
+        z = objectives.gaussian_sample(mean, log_var, normal(codes.shape, rng))
         metrics |= statistics.bootstrapped(
             "active_units", latents.active_units, codes, generator(seed, "bootstrap")
         )
@@ -73,11 +73,10 @@ def evaluate(
     if classifier is None:
         return metrics
     metrics |= latents.code_accuracy(
-        (model.codes(seen, training.labels), training.labels), (codes, test.labels)
+        (in_chunks(model.codes, seen, training.labels, settings.chunk), training.labels),
+        (codes, test.labels),
     )
-    return metrics | generation.sample_quality(
-        model, classifier, settings.generated_images, seed, run_seed, device
-    )
+    return metrics | generation.sample_quality(model, classifier, settings, run_seed, device)
 
 
 def protocol(

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vaepipe.core.rng import normal
+from vaepipe.evaluation.chunks import in_chunks
 from vaepipe.models import objectives
 from vaepipe.params import Evaluate
 
@@ -110,18 +111,35 @@ def marginal_bound(
     return torch.cat([given[None], others]).logsumexp(0) - math.log(classes)
 
 
-def reconstruction_metrics(model: nn.Module, x: Tensor, labels: Tensor) -> dict[str, Tensor]:
+def posteriors(model: nn.Module, x: Tensor, labels: Tensor, chunk: int) -> tuple[Tensor, Tensor]:
+    """Mean and log-variance of q(z|x), `[n, latent_dim]` each, `chunk` images at a time."""
+    both = in_chunks(lambda *part: torch.cat(model.posterior(*part), 1), x, labels, chunk)
+    return both[:, : both.shape[1] // 2], both[:, both.shape[1] // 2 :]
+
+
+def reconstruction_metrics(
+    model: nn.Module, x: Tensor, labels: Tensor, chunk: int
+) -> dict[str, Tensor]:
     """Reconstruction errors of one pass through the code, for every model alike.
 
     The code is the AE's code or the posterior's mean. The cross-entropy, -log p(x|z), is in nats
     per image, the squared error is summed over the pixels of the image. With an autoregressive
     likelihood there is no squared error: the mean of its pixels has no closed form.
+
+    Args:
+        chunk: images decoded at once, at most.
     """
-    logits = model.decode(model.codes(x, labels), labels)
-    found = {"reconstruction_cross_entropy": -model.likelihood.log_density(logits, x)}
-    if model.architecture.likelihood != "autoregressive":
-        found["reconstruction_squared_error"] = objectives.squared_error(logits, x)
-    return found
+
+    def errors(x: Tensor, labels: Tensor) -> Tensor:
+        logits = model.decode(model.codes(x, labels), labels)
+        found = [-model.likelihood.log_density(logits, x)]
+        if model.architecture.likelihood != "autoregressive":
+            found.append(objectives.squared_error(logits, x))
+        return torch.stack(found, dim=1)
+
+    names = ("reconstruction_cross_entropy", "reconstruction_squared_error")
+    columns = in_chunks(errors, x, labels, chunk).unbind(1)
+    return dict(zip(names, columns, strict=False))  # the second is not of every model
 
 
 def likelihood_metrics(
@@ -134,7 +152,7 @@ def likelihood_metrics(
     samples, chunk = settings.importance_samples, settings.chunk
     bound, distortion, rate = bound_and_terms(model, x, labels, samples, chunk, rng)
     if model.architecture.prior == "normal":  # the exact value has no sampling error
-        rate = objectives.gaussian_kl(*model.posterior(x, labels))
+        rate = objectives.gaussian_kl(*posteriors(model, x, labels, chunk))
     marginal = bound
     if model.conditional:
         marginal = marginal_bound(model, x, labels, bound, samples, chunk, rng)

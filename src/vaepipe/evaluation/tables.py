@@ -5,7 +5,7 @@ from itertools import combinations
 from typing import Any
 
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
 from vaepipe.core.errors import UserError
 from vaepipe.evaluation.metrics import (
@@ -41,7 +41,7 @@ def interval(values: pd.Series, level: float = 0.95) -> dict[str, float]:
     """Mean, standard deviation and t-interval of the mean over seeds; no interval for one seed."""
     values = values.dropna()
     n, mean, sd = len(values), values.mean(), values.std()
-    half = stats.t.ppf(0.5 + level / 2, n - 1) * sd / n**0.5 if n > 1 else float("nan")
+    half = stdtrit(n - 1, 0.5 + level / 2) * sd / n**0.5 if n > 1 else float("nan")
     return {"n": n, "mean": mean, "sd": sd, "low": mean - half, "high": mean + half}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import Any
 
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtr
 
 from vaepipe.evaluation.metrics import CLASSES, comparable, direction, is_given_label, label_worth
 from vaepipe.evaluation.tables import better_model
@@ -58,4 +58,4 @@ def _p(row: Any, conditional: Collection[str], classes: int) -> float:
     if lead <= 0:
         return 1.0
     error = row.sd / row.n**0.5
-    return float(2 * stats.t.sf(lead / error, row.n - 1)) if error else 0.0
+    return float(2 * stdtr(row.n - 1, -lead / error)) if error else 0.0

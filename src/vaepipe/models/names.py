@@ -13,7 +13,7 @@ _NUMBER = r"(0|[1-9]\d*|(?:0|[1-9]\d*)\.\d*[1-9])"
 # By the setting of `train` that a name can hold: the names that can, and its sign in a title.
 OWN = {
     "beta": (re.compile(rf"(vae|cvae)-beta{_NUMBER}"), "β"),
-    "learning_rate": (re.compile(rf"({'|'.join(MODELS)})-lr(?!0$){_NUMBER}"), "rate"),
+    "learning_rate": (re.compile(rf"({'|'.join(MODELS)})-lr(?!0$){_NUMBER}"), "lr"),
 }
 ALLOWED = (
     f"one of {', '.join(MODELS)}, or vae-beta0.25, cvae-beta4: a KL weight of its own,"
@@ -39,7 +39,7 @@ def split(name: str) -> tuple[str, dict[str, float]]:
 
 
 def title(name: str) -> str:
-    """The name in text: AE, VAE, CVAE, GAN, VAE (β = 0.25), or GAN (rate = 0.001)."""
+    """The name in text: AE, VAE, CVAE, GAN, VAE (β = 0.25), or GAN (lr = 0.001)."""
     kind, own = split(name)
     signs = ", ".join(f"{OWN[setting][1]} = {value:g}" for setting, value in own.items())
     return f"{kind.upper()} ({signs})" if signs else kind.upper()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
 from vaepipe.core.errors import UserError
 from vaepipe.core.provenance import git
@@ -68,7 +68,7 @@ def difference(
     freedom = sum(parts) ** 2 / sum(
         part**2 / (x["n"] - 1) for part, x in zip(parts, (a, b), strict=True)
     )
-    return moved, float(stats.t.ppf(0.5 + level / 2, freedom)) * math.sqrt(sum(parts))
+    return moved, float(stdtrit(freedom, 0.5 + level / 2)) * math.sqrt(sum(parts))
 
 
 def change_in_words(moved: float, half: float, better: str) -> str:

@@ -17,7 +17,8 @@ from vaepipe.core.errors import UserError
 from vaepipe.results import Results
 
 KEPT = "kept"
-PRECIOUS = ("models/*", "history/*", "timing/*", "metrics/*", "classifier.*")
+OF_RUNS = ("models/*", "history/*", "timing/*", "metrics/*")
+PRECIOUS = (*OF_RUNS, *(f"sweep/*/{pattern}" for pattern in OF_RUNS), "classifier.*")
 # Older than every input, so that Snakemake makes the file again.
 OUTDATED = (1, 1)
 

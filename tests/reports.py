@@ -18,7 +18,7 @@ from vaepipe.figures.draw import draw_all
 from vaepipe.figures.inputs import read
 from vaepipe.models import Architecture, build, weights
 from vaepipe.models.names import split
-from vaepipe.params import Figures, Matrix
+from vaepipe.params import Classify, Figures, Matrix
 from vaepipe.report.page import render
 from vaepipe.results import Results, Run, runs_of
 
@@ -44,6 +44,7 @@ PROVENANCE = {
     "versions": {"python": "3.11.0", "vaepipe": "1.0"},
     "processor": "a processor",
     "committed_params": None,
+    "classify": {},
     "changes": None,
 }
 
@@ -121,5 +122,6 @@ def page_of(matrix: Matrix, figures: Figures, data: Path, results: Results) -> s
 def made_classifier(path: Path) -> Path:
     """An untrained classifier's file."""
     standard_normal = Moments(torch.zeros(64).double(), torch.eye(64).double())
-    save(path, ImageClassifier(Classifier().eval(), standard_normal))
+    made = ImageClassifier(Classifier().eval(), standard_normal)
+    save(path, made, Classify(1, 100, 0.004, 0, "cpu", 1))
     return path

@@ -40,6 +40,7 @@ PROVENANCE = {
     "versions": versions(),
     "processor": "a processor",
     "committed_params": None,
+    "classify": {},
     "changes": None,
 }
 COST = {

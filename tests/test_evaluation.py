@@ -25,6 +25,7 @@ from vaepipe.models import MODELS, Architecture, build, objectives, weights
 from vaepipe.models.prior import NormalPrior
 from vaepipe.results import Run
 from vaepipe.training import loop
+from vaepipe.versions.record import of_classifier
 
 CPU = torch.device("cpu")
 SETTINGS = params.check(read_yaml(ROOT / "params.yaml"))
@@ -316,7 +317,8 @@ def test_the_classifier_comes_from_its_seed_alone_and_back_from_disk(
     torch.manual_seed(2)
     other = classifier.train(few, SETTINGS.classify, CPU)
     for place, made in ((tmp_path / "one", one), (tmp_path / "other", other)):
-        classifier.save(place, made)
+        classifier.save(place, made, SETTINGS.classify)
+        assert of_classifier(place) == vars(SETTINGS.classify)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
     again = classifier.load(tmp_path / "one", CPU)
     assert classifier.evaluate(one, test_set, 0, CPU) == classifier.evaluate(

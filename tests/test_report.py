@@ -24,7 +24,7 @@ import yaml
 from PIL import Image
 
 from conftest import ROOT, git
-from reports import made_page, made_results, page_of
+from reports import PROTOCOL, made_page, made_results, page_of
 from vaepipe import params
 from vaepipe.core.files import read_json, write_json
 from vaepipe.core.provenance import git_state
@@ -534,6 +534,27 @@ def test_the_commands_make_the_settings_that_were_used():
         ]
     )
     assert provenance.commands({}, None) == ["snakemake --cores 4", "dvc repro"]
+
+
+def test_the_settings_that_were_used_are_the_classifiers_and_those_of_ones_own_images_too():
+    default = defaults()
+    made_from = {"files": 3, "sha256": "0", "size": 16, "colour": "grey"}
+    metadata = {
+        "train": default["train"],
+        "data": {"data_set": "folder", "source": made_from},
+    }
+    classify = default["classify"] | {"epochs": 9}
+    used = provenance.settings_used(
+        params.check(default).matrix, FIGURES, metadata, PROTOCOL, classify
+    )
+    changes = provenance.changed(used, default)
+    assert changes["classify"] == {"epochs": 9}
+    assert changes["data"] == {
+        "name": "folder",
+        "source": provenance.SOURCE,
+        "size": 16,
+        "colour": "grey",
+    }
 
 
 @contextmanager

@@ -158,13 +158,13 @@ def classify(settings: Classify, data: Path, results: Results) -> None:
     """
     of = about(read_manifest(data))
     if not of.classes:
-        save(results.classifier, None)
+        save(results.classifier, None, settings)
         write_json(results.classifier_metrics, {})
         return
     device = prepare(settings.device, settings.threads)
     training, test = training_images(data, validation=0)[0], test_images(data)
     trained = train(training, settings, device, of)
-    save(results.classifier, trained)
+    save(results.classifier, trained, settings)
     found = evaluate(trained, test, settings.seed, device)
     largest = statistics.largest_class(test.labels)
     if metrics.is_weak(found["test_accuracy"], largest):
@@ -177,17 +177,18 @@ def classify(settings: Classify, data: Path, results: Results) -> None:
     write_json(results.classifier_metrics, found)
 
 
-def save(path: Path, classifier: ImageClassifier | None) -> None:
-    """Write weights and reference as safetensors, or a file that says there is no classifier."""
+def save(path: Path, classifier: ImageClassifier | None, settings: Classify) -> None:
+    """Write weights, reference and settings as safetensors; or that there is no classifier."""
+    metadata = {"classify": vars(settings)}
     if classifier is None:
-        write_bytes(path, to_bytes({}, {"vaepipe": json.dumps({"classes": 0})}))
+        write_bytes(path, to_bytes({}, {"vaepipe": json.dumps({"classes": 0, **metadata})}))
         return
     tensors = {f"model.{name}": value for name, value in classifier.model.state_dict().items()}
     tensors |= {
         f"reference.{name}": value for name, value in classifier.reference._asdict().items()
     }
     contiguous = {name: value.to("cpu").contiguous() for name, value in tensors.items()}
-    write_bytes(path, to_bytes(contiguous, {"vaepipe": "{}"}))
+    write_bytes(path, to_bytes(contiguous, {"vaepipe": json.dumps(metadata)}))
 
 
 def load(path: Path, device: torch.device, data: About = MNIST) -> ImageClassifier | None:

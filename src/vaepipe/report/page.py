@@ -213,7 +213,9 @@ def _provenance(
     metadata = weights.read_metadata(inputs.results.model(inputs.first_runs[0]))
     # As the params said, and not as the first model alone was trained.
     metadata["train"] |= metadata.get("replaced", {})
-    used = provenance.settings_used(matrix, inputs.settings, metadata, protocol)
+    used = provenance.settings_used(
+        matrix, inputs.settings, metadata, protocol, made_with["classify"]
+    )
     used["claims"] = read_json(inputs.results.claims)["settings"]
     default, git = made_with["committed_params"], made_with["git"]
     changes = provenance.changed(used, default)

@@ -7,20 +7,32 @@ from typing import Any
 
 from vaepipe.params import Evaluate, Figures, Matrix
 
+# Stands for data.source in commands: where the user's own images are is no part of what they are.
+SOURCE = "PATH_OF_YOUR_IMAGES"
+
 
 def settings_used(
-    matrix: Matrix, figures: Figures, metadata: dict[str, Any], protocol: dict[str, Any]
+    matrix: Matrix,
+    figures: Figures,
+    metadata: dict[str, Any],
+    protocol: dict[str, Any],
+    classify: dict[str, Any],
 ) -> dict[str, dict[str, Any]]:
     """The settings by section, as the stages recorded them and not as params.yaml says now.
 
     Args:
         metadata: what stands beside a run's weights.
         protocol: how the runs were measured.
+        classify: how the classifier was trained.
     """
+    data = {"name": metadata["data"]["data_set"]}
+    if own := metadata["data"].get("source"):
+        data |= {"source": SOURCE, "size": own["size"], "colour": own["colour"]}
     return {
         "matrix": vars(matrix),
-        "data": {"name": metadata["data"]["data_set"]},
+        "data": data,
         "train": metadata["train"],
+        "classify": classify,
         "evaluate": {f.name: protocol[f.name] for f in fields(Evaluate) if f.name in protocol}
         | {"seed": protocol["evaluation_seed"]},
         "figures": vars(figures),

@@ -2,6 +2,8 @@
 # .ready has what the pipeline needs, .dev what tests and linters need beside it.
 PYTHON ?= python3
 CORES ?= 4
+# make report CONFIG=params/full.yaml runs a preset.
+CONFIGFILE = $(if $(CONFIG),--configfile $(CONFIG))
 VENV := .venv
 READY := $(VENV)/.ready
 DEV := $(VENV)/.dev
@@ -41,14 +43,14 @@ $(DEV): $(READY) requirements-dev.lock
 	touch $@
 
 report: $(READY)  ## run the whole pipeline and say where the report is
-	snakemake --cores $(CORES)
+	snakemake --cores $(CORES) $(CONFIGFILE)
 	@echo "The report is $(CURDIR)/results/report.html"
 
-repro: $(READY)  ## the same with DVC, which checks only the form of params.yaml by itself
+repro: $(READY)  ## the same with DVC, after a check of params.yaml
 	vaepipe check params.yaml
 	dvc repro
 
-smoke: $(READY)  ## run the whole graph in under a minute, on little training
+smoke: $(READY)  ## run the whole graph in under a minute, on little training; replaces results
 	snakemake --cores $(CORES) --configfile params/smoke.yaml
 
 to-dvc: $(READY)  ## after snakemake: let DVC take its results, without running anything
@@ -68,7 +70,7 @@ dag: $(READY)  ## draw the graph of the stages in docs/dag.svg; needs Graphviz
 	snakemake --rulegraph dot | tred | dot -Tsvg -Grankdir=LR -o docs/dag.svg
 
 track: $(READY)  ## log the results to MLflow again, such as after its database was deleted
-	snakemake --cores $(CORES) --forcerun track
+	snakemake --cores $(CORES) --forcerun track $(CONFIGFILE)
 
 PORT ?= 5000
 ui: $(READY)  ## MLflow's UI on the loopback address, with links to the comparison

@@ -192,7 +192,7 @@ def main_job(found: dict) -> str:
 def bound(found: dict) -> str:
     """The importance-weighted bound against the matrix rate."""
     share = found["share_of_square_product"]
-    of_square = f"share of the rate of one large product ({shown(found['square_gflops'])} GFLOP/s)"
+    of_square = f"share of the speed of one large product ({shown(found['square_gflops'])} GFLOP/s)"
     rows = [
         ("GFLOP/s of the decoder's products", shown(found["gflops"]), "", ""),
         ("share of those products alone", shown(found["share_of_products"]), "", ""),

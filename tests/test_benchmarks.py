@@ -341,9 +341,8 @@ def test_the_version_to_quote_goes_to_readme_docs_and_page(smoke_tree, tmp_path,
     for picture in re.findall(r"\]\((images/full/\w+\.png)\)", text):
         assert (tmp_path / "docs" / picture).exists()
     protocol = read_json(results.protocol)
-    found = longer.answers(
-        Matrix(("ae", "vae"), (3,), (0,)), protocol["data_set"], protocol, 0, tmp_path / "longer"
-    )
+    matrix, folder = Matrix(("ae", "vae"), (3,), (0,)), tmp_path / "longer"
+    found = longer.answers(matrix, protocol["data_set"], protocol, {}, 0, folder)
     assert ("likelihood", 3) in found.answers
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from axe_core_python.selenium import Axe
+from PIL import Image
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -257,6 +258,53 @@ def test_a_drawn_digit_is_encoded_and_reconstructed_by_every_model(opened, smoke
         assert np.abs(ink(opened, name) - image).mean() < 0.02
 
 
+def show_image(browser, number: int) -> None:
+    browser.execute_script(
+        """const box = document.getElementById('image-number');
+           box.value = arguments[0];
+           box.dispatchEvent(new Event('input', { bubbles: true }));""",
+        number,
+    )
+    WebDriverWait(browser, 10).until(lambda b: source_of(b).any() and text_of(b, "image-class"))
+
+
+def text_of(browser, place: str) -> str:
+    return browser.execute_script("return document.getElementById(arguments[0]).textContent", place)
+
+
+def source_of(browser) -> np.ndarray:
+    """The ink on the canvas of the image that the codes belong to."""
+    shown = browser.execute_script(
+        """const context = document.getElementById('source').getContext('2d');
+           return [...context.getImageData(0, 0, 28, 28).data].filter((_, k) => k % 4 === 0);"""
+    )
+    return 1 - np.array(shown) / 255
+
+
+def test_a_slider_that_is_moved_leaves_the_image(opened):
+    show_image(opened, 5)
+    opened.execute_script(
+        """document.querySelector('[name=moved][value=vae]').click();
+           const slider = document.getElementById('z1');
+           slider.value = 1.5;
+           slider.dispatchEvent(new Event('input', { bubbles: true }));"""
+    )
+    assert not source_of(opened).any()
+    assert text_of(opened, "image-class") == ""
+
+
+@pytest.mark.parametrize("size", [(28, 28), (40, 24), (20, 44)])
+def test_an_opened_picture_on_dark_paper_is_turned(opened, tmp_path, size):
+    width, height = size
+    picture = Image.new("L", size)
+    picture.paste(255, (width // 2 - 2, height // 4, width // 2 + 2, 3 * height // 4))
+    picture.save(tmp_path / "digit.png")
+    show_image(opened, 0)
+    opened.find_element("id", "open-image").send_keys(str(tmp_path / "digit.png"))
+    WebDriverWait(opened, 10).until(lambda b: "your image" in text_of(b, "image-class"))
+    assert 0.01 < source_of(opened).mean() < 0.2
+
+
 def test_a_digit_can_be_switched_off_and_the_camera_shared(opened):
     visible = (
         "return arguments[0].map((m) => document.getElementById(`codes-${m}`).data[4].visible)"
@@ -320,8 +368,10 @@ def choose_language(browser, name: str) -> None:
 def test_the_reader_switches_the_language(opened):
     heading = opened.find_element("css selector", "#asked-reconstructs")
     image = opened.find_element("css selector", "#samples img")
+    show_image(opened, 3)
     choose_language(opened, "zh")
     assert heading.text == "哪个模型重构得最好？"
+    WebDriverWait(opened, 10).until(lambda b: re.search("[一-龥]", text_of(b, "image-class")))
     assert image.get_attribute("alt").startswith("样本")
     assert opened.execute_script("return document.documentElement.lang") == "zh-Hans"
     choose_language(opened, "en")

@@ -71,7 +71,7 @@ def test_training_on_damaged_data_is_refused(smoke_tree, data, tmp_path):
 NAMESPACE = [*IN_MOUNT_NAMESPACE, "sh", "-ec"]
 FULL = """
 cp -a results "$1"; mount -t tmpfs -o size=100m tmpfs results; cp -a "$1"/. results
-used=$(du -sB1 results | cut -f1); find results > "$1.before"
+used=$(du -sB1 results | cut -f1)
 mount -o remount,size=$((used + $2)) results
 shift 2
 status=0; "$@" || status=$?

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -32,6 +33,7 @@ def train_for(tree: Path, epochs: int) -> None:
 def dry_run(tree: Path, *words: str) -> str:
     """What Snakemake would do."""
     done = run_in(tree, "snakemake", "-n", *words)
+    assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
 
 
@@ -68,7 +70,8 @@ def test_after_dvc_snakemake_has_nothing_to_do(dvc_tree, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "Nothing to be done" in dry_run(tree)
     # It knows the params too, so that a change of them is seen.
-    assert "train" in dry_run(tree, "--config", "train={epochs: 2}")
+    plan = dry_run(tree, "--config", "train={epochs: 2}")
+    assert re.search(r"^train +3", plan, re.MULTILINE)
     assert "up to date" in run_in(tree, "dvc", "status").stdout
 
 
@@ -195,7 +198,9 @@ def test_two_drivers_never_run_at_once(version, tmp_path):
         assert second.returncode != 0
         assert f"PID {driver.pid}" in second.stderr
         assert "vaepipe handover dvc" in second.stderr
-        assert run_in(tree, "dvc", "commit", "-f").returncode != 0
+        commit = run_in(tree, "dvc", "commit", "-f")
+        assert commit.returncode != 0
+        assert f"PID {driver.pid}" in commit.stderr
 
     # Nor is a killed Snakemake.
     assert run_in(tree, "dvc", "repro", "download").returncode == 0

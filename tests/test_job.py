@@ -137,7 +137,10 @@ def test_a_run_that_fails_leaves_its_last_good_state(train, tmp_path, capsys):
     assert results.checkpoint(run).exists()
     good = {name: value.clone() for name, value in model.state_dict().items()}
     # A rerun goes on from there, and ends as if it had not failed.
-    again, whole = train([run], tmp_path / "failed"), train([run], tmp_path / "whole")
+    capsys.readouterr()
+    again = train([run], tmp_path / "failed")
+    assert "epoch 1 of" not in capsys.readouterr().err
+    whole = train([run], tmp_path / "whole")
     assert same_files(again, whole, run)
     ended = weights.load(again.model(run))[0].state_dict()
     assert not torch.equal(good["decoder.0.weight"], ended["decoder.0.weight"])

@@ -48,7 +48,7 @@ def raw(folder: Path) -> list[np.ndarray]:
     return [parse_idx((folder / file).read_bytes(), file) for file in FILES]
 
 
-def refused(tmp_path: Path, source: Path, name: str = "folder", **how) -> str:
+def refused(tmp_path: Path, source: Path | str, name: str = "folder", **how) -> str:
     """The one line that a source is refused with; nothing may have been written."""
     with pytest.raises(UserError) as error:
         fetch(name, tmp_path / "made", str(source), **how)
@@ -116,6 +116,10 @@ def test_grey_colour_and_size(tmp_path):
 def test_the_same_images_are_left_alone_and_changed_ones_are_noticed(tmp_path):
     source, made = photos(tmp_path / "photos"), tmp_path / "made"
     state = state_of_source(Data("folder", str(source), 0, "auto"))
+    (source / ".DS_Store").touch()
+    source.rename(tmp_path / "elsewhere")
+    assert state_of_source(Data("folder", str(tmp_path / "elsewhere"), 0, "auto")) == state
+    (tmp_path / "elsewhere").rename(source)
     first = fetch("folder", made, str(source))
     date = (made / FILES[0]).stat().st_mtime_ns
     assert fetch("folder", made, str(source)) == first
@@ -276,7 +280,7 @@ def test_large_images_need_a_size(tmp_path):
 
 @pytest.mark.parametrize("source", ["auto", "no/such/folder", "http://127.0.0.1/photos"])
 def test_no_source(source, tmp_path):
-    assert "data.source" in refused(tmp_path, Path(source))
+    assert "data.source" in refused(tmp_path, source)
 
 
 def test_several_processes_give_what_one_gives(tmp_path, monkeypatch):

@@ -40,6 +40,7 @@ from vaepipe.report import answers, captions, embed, longer, numbers, provenance
 from vaepipe.report.top import weak_classifier
 from vaepipe.report.words import Text
 from vaepipe.results import Results, Run
+from vaepipe.versions.diff import PARAMS
 
 FIGURES = Figures(images=4, digits=20, points=150, dpi=50)
 CONDITIONAL = {"cvae"}
@@ -128,7 +129,7 @@ def longer_run(tmp_path):
 
 
 def test_a_longer_run_answers_beside_a_shorter_one_for_the_models_of_the_page(longer_run):
-    page = (("ae", "vae"), (3, 20), (0,)), "mnist", {"binarize": "dynamic"}, 4
+    page = (("ae", "vae"), (3, 20), (0,)), "mnist", {"binarize": "dynamic"}, {}, 4
     found = longer.answers(Matrix(*page[0]), *page[1:], folder=longer_run)
     assert "30 epochs" in found.budget.en
     assert "K = 1,000" in found.explained.en
@@ -142,20 +143,24 @@ def test_a_longer_run_answers_beside_a_shorter_one_for_the_models_of_the_page(lo
 
 
 @pytest.mark.parametrize(
-    ("models", "data_set", "binarize", "epochs"),
+    ("models", "data_set", "binarize", "train", "epochs"),
     [
-        (("ae", "vae"), "kmnist", "dynamic", 4),
-        (("ae", "vae"), "mnist", "none", 4),
-        (("ae", "vae"), "mnist", "dynamic", 30),
-        (("vae-beta4",), "mnist", "dynamic", 4),
+        (("ae", "vae"), "kmnist", "dynamic", {}, 4),
+        (("ae", "vae"), "mnist", "none", {}, 4),
+        (("ae", "vae"), "mnist", "dynamic", {}, 30),
+        (("vae-beta4",), "mnist", "dynamic", {}, 4),
+        (("ae", "vae"), "mnist", "dynamic", {"likelihood": "autoregressive"}, 4),
+        (("ae", "vae"), "mnist", "dynamic", {"prior": "flow"}, 4),
+        (("ae", "vae"), "mnist", "dynamic", {"beta": 0.5}, 4),
+        (("ae", "vae"), "mnist", "dynamic", {"importance_samples": 5}, 4),
     ],
 )
 def test_nothing_stands_beside_a_page_of_another_kind(
-    longer_run, models, data_set, binarize, epochs
+    longer_run, models, data_set, binarize, train, epochs
 ):
     matrix = Matrix(models, (3,), (0,))
     protocol = {"binarize": binarize}
-    found = longer.answers(matrix, data_set, protocol, epochs, folder=longer_run)
+    found = longer.answers(matrix, data_set, protocol, train, epochs, folder=longer_run)
     assert found is None
 
 
@@ -303,6 +308,8 @@ def test_answers_about_the_prior_the_class_asked_for_and_the_cost():
     assert said(metrics, "obeys") == "Yes, in 97.5 % of images. Measured with 3 seeds, not compared"
     low = metrics.assign(conditional_accuracy=[math.nan] * 6 + [60.0, 62.0, 61.0])
     assert said(low, "obeys").startswith("Mostly, in 61.0 %")
+    spread = metrics.assign(conditional_accuracy=[math.nan] * 6 + [20.0, 95.0, 94.0])
+    assert said(spread, "obeys").startswith("Mostly, in 69.7 %")
     two = metrics.assign(conditional_accuracy=[math.nan] * 3 + [10.0, 12.0, 11.0, 97.0, 97.5, 98.0])
     assert said(two, "obeys").startswith(
         "VAE: Often not: in 11.0 % of images. CVAE: Yes, in 97.5 % of images."
@@ -504,13 +511,13 @@ def test_the_commands_make_the_settings_that_were_used():
             "latent_dims": (2, 8),
             "seeds": tuple(default["matrix"]["seeds"]),
         },
-        "train": default["train"] | {"epochs": 7, "hidden": [64, 32], "binarize": "none"},
+        "train": default["train"] | {"epochs": 7, "hidden": [64, 32], "learning_rate": 0.00005},
         "data": {"name": "fashion_mnist"},
     }
     changes = provenance.changed(used, default)
     assert changes == {
         "matrix": {"models": ("vae",), "latent_dims": (2, 8)},
-        "train": {"epochs": 7, "hidden": [64, 32], "binarize": "none"},
+        "train": {"epochs": 7, "hidden": [64, 32], "learning_rate": 0.00005},
         "data": {"name": "fashion_mnist"},
     }
     checkout, snakemake, dvc = provenance.commands(changes, "abc")
@@ -518,7 +525,8 @@ def test_the_commands_make_the_settings_that_were_used():
     words = shlex.split(snakemake)
     overlay = dict(word.split("=", 1) for word in words[words.index("--config") + 1 :])
     again = {s: v | yaml.safe_load(overlay.get(s, "{}")) for s, v in default.items()}
-    settings = params.check(again)
+    settings = params.check(params.retyped(again))  # as the Snakefile does
+    assert settings.train.learning_rate == 0.00005
     assert settings.matrix.latent_dims == (2, 8)
     assert settings.train.hidden == (64, 32)
     assert settings.train.epochs == 7
@@ -529,7 +537,7 @@ def test_the_commands_make_the_settings_that_were_used():
             "matrix.latent_dims=[2, 8]",
             "train.epochs=7",
             "train.hidden=[64, 32]",
-            'train.binarize="none"',
+            "train.learning_rate=5e-05",
             'data.name="fashion_mnist"',
         ]
     )
@@ -764,7 +772,7 @@ def test_the_page_shows_what_changed_since_the_version_before(folder, mnist_fold
     changes = {
         "old": {"name": "v1", "title": "v1 (abc)"},
         "new": {"name": "workspace", "title": "workspace"},
-        "sections": {"Params": [["train.epochs", 1, None]], "Packages": [], "Data, SHA-256": None},
+        "sections": {PARAMS: [["train.epochs", 1, None]], "Packages": [], "Data, SHA-256": None},
         "code": [["src/<b>.py", "3", "0"]],
         "metrics": [row, row | {"metric": "<i>gone", "new": None, "moved": None}],
         "figures": ["samples"],

@@ -11,6 +11,7 @@ import pytest
 from safetensors import safe_open
 
 from conftest import STRENGTH, environment_of, run_in, stage_command
+from stores import until
 
 # Some kills come at a random moment, some in the middle of writing a file, which is too short a
 # moment for chance to find: this module, loaded by the child itself, ends it at its n-th rename,
@@ -166,14 +167,21 @@ def test_a_killed_driver_is_followed_by_one_that_finishes(smoke_tree, tmp_path, 
     (tree / name).unlink()
     environment = environment_of(tree)
     words = ["snakemake", "--cores", "1", name, "--config", "train={epochs: 12}"]
-    for delay in [3.0 + i for i in range(STRENGTH)]:
+    lock = tree / "results/checkpoints/ae-z3-s0.lock"
+    lock.unlink()
+    for turn in range(STRENGTH):
         driver = subprocess.Popen(
             words, cwd=tree, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        time.sleep(delay)
+        if turn == 0:  # a training makes its lock before its first step
+            until(lambda: lock.exists() or driver.poll() is not None)  # noqa: B023
+        else:
+            time.sleep(3.0 + turn)
         driver.kill()
-        # It may have ended before: what the one before it had started still trains the run.
-        if driver.wait() == -signal.SIGKILL:
+        hit = driver.wait() == -signal.SIGKILL
+        # Later ones may have ended before: what the first had started still trains the run.
+        assert hit or turn > 0
+        if hit:
             record("drivers killed (SIGKILL)", 1)
         refused = run_in(tree, *words)
         if refused.returncode == 0:

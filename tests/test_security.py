@@ -1,12 +1,13 @@
 """Text from params and files reaches a shell only quoted, and a page only escaped."""
 
 import shlex
+from pathlib import Path
 
 import pytest
 import yaml
 from dvc.repo import Repo
 
-from conftest import a_copy, run_in
+from conftest import ROOT, copied_tree, run_in
 
 HOSTILE = [
     "'; touch pwned; '",
@@ -17,12 +18,15 @@ HOSTILE = [
 ]
 
 
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory, mnist_folder) -> Path:
+    """A tree without data and without results."""
+    return copied_tree(tmp_path_factory.mktemp("hostile") / "tree", mnist_folder)
+
+
 @pytest.mark.parametrize("source", HOSTILE)
-def test_no_shell_is_built_from_a_setting(smoke_tree, tmp_path, source, record):
+def test_no_shell_is_built_from_a_setting(tree, source, record):
     """A folder of that name is asked for its files, by Snakemake and by the command DVC builds."""
-    tree = a_copy(smoke_tree, tmp_path / "tree")
-    for file in (tree / "data/mnist").iterdir():
-        file.unlink()
     config = f"data={{source: {source!r}}}"
     done = run_in(tree, "snakemake", "--cores", "1", "data/mnist/manifest.json", "--config", config)
     text = done.stdout + done.stderr
@@ -33,9 +37,8 @@ def test_no_shell_is_built_from_a_setting(smoke_tree, tmp_path, source, record):
 
 
 @pytest.mark.parametrize("source", HOSTILE)
-def test_dvc_quotes_settings_as_the_snakefile_does(smoke_tree, tmp_path, source, record):
-    tree = a_copy(smoke_tree, tmp_path / "tree")
-    params = yaml.safe_load((tree / "params.yaml").read_text())
+def test_dvc_quotes_settings_as_the_snakefile_does(tree, source, record):
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["data"]["source"] = source
     (tree / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     with Repo(str(tree)) as repo:

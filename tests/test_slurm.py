@@ -57,7 +57,7 @@ def test_a_cluster_of_which_a_node_dies_gives_the_digests_of_one_machine(
 ):
     tree = a_copy(smoke_tree, tmp_path / "tree")
     digests = read_json(tree / "results/digest.json")["files"]
-    for name in (*OF_RUNS, "timing"):
+    for name in (*OF_RUNS, "timing", "checkpoints"):
         shutil.rmtree(tree / "results" / name)
     with_gpus(tree / "profiles/slurm/profile.yaml")
     placed = tmp_path / "notes"

@@ -388,6 +388,8 @@ def test_networks_and_priors_learn_and_resume(images, tmp_path, changed):
     assert history[-1]["validation_loss"] < history[0]["validation_loss"]
     with pytest.raises(Killed):
         trained(run, images, tmp_path / "parts", settings, on_epoch=kill)
-    resumed, again = trained(run, images, tmp_path / "parts", settings)
+    seen = []
+    resumed, again = trained(run, images, tmp_path / "parts", settings, on_epoch=seen.append)
+    assert [row["epoch"] for row in seen] == [2]
     assert again == history
     assert same(whole, resumed)

@@ -17,7 +17,9 @@ def test_the_tutorial_runs(monkeypatch, tmp_path):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     notebook = nbformat.read(ROOT / "docs" / "tutorial.ipynb", as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(ROOT)}})
+    client = NotebookClient(
+        notebook, timeout=300, resources={"metadata": {"path": str(ROOT / "docs")}}
+    )
     client.execute()
     assert all(cell.execution_count for cell in cells)
     # The pictures are there, and the scores are of ten images.

@@ -177,6 +177,7 @@ def test_the_registry_shows_the_champions(printed, browser):
 
 def test_nothing_connected_to_the_outside(printed, watched, browser):
     """Neither `track`, nor the UI's server, nor its pages."""
+    shown(browser, printed[0]["table"], *NAMES)
     calls = set(watched[1].read_text().split())
     assert "127.0.0.1" in calls, "the watch sees that the UI connects to its server"
     assert calls <= LOOPBACK

@@ -11,7 +11,7 @@ def with_table(page: str, tried: dict[str, Any]) -> str:
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     versions = ", ".join(f"{name} {v}" for name, v in sorted(tried["versions"].items()))
-    about = fill(f"At strength {tried['strength']}, with {versions}; all passed.", 120)
+    about = fill(f"STRENGTH={tried['strength']}, with {versions}; all passed.", 120)
     rows = "".join(f"| {what} | {times:,} |\n" for what, times in sorted(tried["tried"].items()))
     return (
         f"{before}{BEGIN}\n{about}\n\n"

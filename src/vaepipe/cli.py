@@ -1,4 +1,4 @@
-"""The command `vaepipe`: what belongs to no stage."""
+"""Check settings, compare versions, hand results between the drivers, use trained models."""
 
 import argparse
 from importlib.metadata import version
@@ -119,10 +119,22 @@ def main() -> None:
     diffing = command(diff)
     diffing.add_argument("old", nargs="?", default="HEAD", help="git revision, tag or experiment")
     diffing.add_argument("new", nargs="?", help="the same; without it, the working tree")
-    diffing.add_argument("--out", type=Path, default=Path("results/diff.html"), help="the page")
+    diffing.add_argument(
+        "--out",
+        type=Path,
+        default=Path("results/diff.html"),
+        help="the page (default: %(default)s)",
+    )
     serving = command(ui)
-    serving.add_argument("--results", type=Path, default="results", help="folder of all results")
-    serving.add_argument("--port", type=int, default=5000, help="where the UI listens")
+    serving.add_argument(
+        "--results",
+        type=Path,
+        default="results",
+        help="folder of all results (default: %(default)s)",
+    )
+    serving.add_argument(
+        "--port", type=int, default=5000, help="where the UI listens (default: %(default)s)"
+    )
 
     of_models.add(command)
 

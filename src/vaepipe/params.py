@@ -75,7 +75,7 @@ class Train:
         choices=PRIORS,
     )
     beta: float = _setting(
-        "weight of the rate in the training loss; test metrics are those of beta 1",
+        "weight of the KL term in the training loss; test metrics are those of beta 1",
         low=0.0,
         high=1e6,
     )
@@ -83,7 +83,7 @@ class Train:
         "share of the steps in which that weight rises from 0", low=0.0, high=1.0
     )
     free_bits: float = _setting(
-        "nats of rate that each latent may have at no cost in the training loss",
+        "nats of KL that each latent may have at no cost in the training loss",
         low=0.0,
         high=1e6,
     )
@@ -111,19 +111,21 @@ class Train:
     epochs: int = _setting("passes over the training images", low=1, high=10**6)
     batch_size: int = _setting("images per step, of all models but the GAN", low=1, high=50_000)
     learning_rate: float = _setting(
-        "Adam's peak rate, of all models but the GAN", above=0.0, high=1e9
+        "Adam's learning rate at its peak, of all models but the GAN", above=0.0, high=1e9
     )
     gan_batch_size: int = _setting("images per step of a GAN", low=1, high=50_000)
     gan_learning_rate: float = _setting(
-        "Adam's peak rate of both networks of a GAN", above=0.0, high=1e9
+        "Adam's learning rate at its peak, of both networks of a GAN", above=0.0, high=1e9
     )
     gan_penalty: float = _setting(
         "weight of R1, the gradient penalty of a GAN's discriminator", low=0.0, high=1e6
     )
-    warmup: float = _setting("share of the steps in which the rate rises", low=0.0, high=1.0)
+    warmup: float = _setting(
+        "share of the steps in which the learning rate rises", low=0.0, high=1.0
+    )
     schedule: str = _setting(
-        "the rate after the warm-up; linear and cosine fall to 0; burda: 10^(-i/7) of the peak in"
-        " stage i of 3^i epochs",
+        "the learning rate after the warm-up; linear and cosine fall to 0; burda: 10^(-i/7) of the"
+        " peak in stage i of 3^i epochs",
         choices=("linear", "cosine", "constant", "burda"),
     )
     adam_beta1: float = _setting(
@@ -160,7 +162,7 @@ class Classify:
 
     epochs: int = _setting("passes over the training images", low=1, high=1000)
     batch_size: int = _setting("images per step", low=1, high=50_000)
-    learning_rate: float = _setting("Adam's rate at the start; it falls to 0", above=0.0, high=1e9)
+    learning_rate: float = _setting("Adam's at the start; it falls to 0", above=0.0, high=1e9)
     seed: int = _setting("of its initial weights and its order of images", low=0, high=2**31)
     device: str = _device()
     threads: int = _threads()

@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin
 
 import yaml
 
+from vaepipe.core.files import parse_yaml
 from vaepipe.models import names
 
 
@@ -96,6 +97,6 @@ def retyped(value: Any, kind: Any) -> Any:
     if kind is str or not isinstance(value, str):
         return value
     try:
-        return yaml.safe_load(value)
+        return parse_yaml(value)
     except (ValueError, RecursionError, yaml.YAMLError):
         return value

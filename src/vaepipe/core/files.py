@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -75,11 +76,34 @@ def read_table(path: Path) -> "pd.DataFrame":
         raise UserError(f"{path} can't be read: {error}") from error
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML by PyYAML's safe loader, with numbers such as 5e-05, which it takes for texts.
+
+    DVC and Python's JSON write small numbers so, and YAML 1.2 has them.
+    """
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
+
+
+def parse_yaml(text: str | bytes) -> Any:
+    """The values of a YAML text; nothing but plain values is read from it.
+
+    Raises:
+        ValueError, RecursionError, yaml.YAMLError: PyYAML lets some faults through as they come, of
+            dates, numbers and depth.
+    """
+    return yaml.load(text, _Loader)
+
+
 def read_yaml(path: Path) -> object:
     """The values of a YAML file; nothing but plain values is read from it."""
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    # PyYAML lets some faults of a text through as they come: of dates, numbers, depth.
+        return parse_yaml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UserError(f"{path} can't be read: {error}") from error
 

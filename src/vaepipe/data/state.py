@@ -18,6 +18,8 @@ STATE = "source.state"
 def state_of_source(data: Any, folder: Path = Path("data")) -> str:
     """A digest over names, sizes and dates of all files at `data.source`, `size` and `colour`.
 
+    Hidden files have no part in it, nor where the source lies.
+
     Empty for data sets that are no images of the user, and where the source is not there and no
     images were made of it.
 
@@ -33,13 +35,17 @@ def state_of_source(data: Any, folder: Path = Path("data")) -> str:
         asked, _, state = kept.read_text().rpartition("\n") if kept.exists() else ("", "", "")
         return state if asked == _asked(data) else ""
     whole = hashlib.sha256(f"{data.size} {data.colour}".encode())
-    for top, folders, files in os.walk(source.parent if source.is_file() else source):
-        folders.sort()
-        for name in sorted(files):
+    base = source.parent if source.is_file() else source
+    for top, folders, files in os.walk(base):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(name for name in files if not name.startswith(".")):
             if source.is_file() and name not in (source.name, "classes.txt"):
                 continue
-            about = os.lstat(os.path.join(top, name))
-            whole.update(f"{top}/{name} {about.st_size} {about.st_mtime_ns}\n".encode())
+            path = os.path.join(top, name)
+            about = os.lstat(path)
+            whole.update(
+                f"{os.path.relpath(path, base)} {about.st_size} {about.st_mtime_ns}\n".encode()
+            )
         if source.is_file():
             break
     return whole.hexdigest()

@@ -269,8 +269,8 @@ def _obeys(cells: list[Any]) -> tuple[Text, Text, str]:
 
 
 def _obeyed(cell: Any) -> Text:
-    low = cell.mean if math.isnan(cell.low) else cell.low
-    level = "yes" if low >= OBEYS else "mostly" if low >= MOSTLY else "often_not"
+    low, high = (cell.mean,) * 2 if math.isnan(cell.low) else (cell.low, cell.high)
+    level = "yes" if low >= OBEYS else "often_not" if high < MOSTLY else "mostly"
     return say(f"answers.obeys_{level}", share=number(cell.mean, 1))
 
 

@@ -166,6 +166,9 @@ function controls(state) {
     if (text === "" || Number.isNaN(value)) return;
     moved(state).z[k] = value;
     sliders()[k].range.value = value;
+    // The picture beside the sliders belongs to this z no more.
+    state.again = state.image = null;
+    showSource(state, null, "", "–");
     render(state);
   };
   sliders().forEach(({ range, number }, k) => {
@@ -197,6 +200,10 @@ async function explore() {
   await plots(state);
   await render(state);
   byId("explorer-state").textContent = "";
+  addEventListener("translated", () => {
+    if (state.image !== null) return choose(state, state.image);
+    return state.again ? state.again() : render(state);
+  });
   byId("explorer").dataset.ready = "true";
 }
 

@@ -37,8 +37,9 @@ def explorer(inputs: Inputs) -> dict[str, Any]:
     for model in models:
         model |= {"decoder": model["decoder"] if decodes else None}
         model |= {"encoder": model["encoder"] if encodes else None}
-    trained, binarize = inputs.trained(runs[0])
-    first = trained.architecture
+    binarize = inputs.trained(runs[0])[1]
+    architectures = [inputs.trained(run)[0].architecture for run in runs]
+    first = architectures[0]
     return {
         "latent_dim": dim,
         "image": inputs.data.image,
@@ -48,7 +49,7 @@ def explorer(inputs: Inputs) -> dict[str, Any]:
         "class_colours": class_colours(len(inputs.data.classes)),
         "ink": inputs.data.ink,
         "label_scale": LABEL_SCALE,
-        "normal_prior": first.prior == "normal",
+        "normal_prior": all(a.prior == "normal" for a in architectures),
         "binarize": binarize == "dynamic",
         "images": embed.packed(inputs.test.pixels[:n].reshape(n, -1).numpy().tobytes()),
         "labels": embed.packed(inputs.test.labels[:n].numpy().astype("<u2").tobytes()),

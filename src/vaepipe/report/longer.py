@@ -4,6 +4,7 @@ Its tables lie in `longer/`, put there by `python -m benchmarks.full` after a ru
 params/full.yaml.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,15 @@ from vaepipe.report.words import Text, counted, say
 
 FOLDER = Path(__file__).with_name("longer")
 TABLES = ("comparison", "differences", "seconds")
+# Where a setting is not recorded, it is of before there was a choice.
+PLAIN = {
+    "likelihood": "bernoulli",
+    "prior": "normal",
+    "reconstruction": "cross_entropy",
+    "beta": 1.0,
+    "free_bits": 0.0,
+    "importance_samples": 1,
+}
 
 
 class Longer(NamedTuple):
@@ -31,6 +41,7 @@ def answers(
     matrix: Matrix,
     data_set: str,
     protocol: dict[str, Any],
+    train: Mapping[str, Any],
     epochs: int,
     folder: Path = FOLDER,
 ) -> Longer | None:
@@ -39,16 +50,17 @@ def answers(
     Its verdicts are corrected for all of its own comparisons.
 
     Args:
+        train: the page's settings of training.
         epochs: the page's.
 
     Returns:
         None where there is nothing longer to set beside the page: another data set, other pixels,
-        as many epochs, or no common model.
+        another objective or likelihood, as many epochs, or no common model.
     """
     about = read_json(folder / "about.json")
     comparison, differences, seconds = (read_table(folder / f"{name}.csv") for name in TABLES)
     alike = (data_set, protocol["binarize"]) == (about["data_set"], about["binarize"])
-    if not alike or epochs >= about["epochs"]:
+    if not alike or not is_plain(train) or epochs >= about["epochs"]:
         return None
     # Only models that are given the label have this metric.
     conditional = set(comparison.loc[comparison["metric"] == "conditional_accuracy", "model"])
@@ -64,6 +76,13 @@ def answers(
         say("longer.explained", **about),
         {(one.name, answer.latent_dim): answer for one in found for answer in one.answers},
     )
+
+
+def is_plain(train: Mapping[str, Any]) -> bool:
+    """Whether models were trained by the plain objectives, with the prior N(0, I) and pixels that
+    are independent given z: as the longer run, and as the published VAEs that the page names.
+    """
+    return all(train.get(name, value) == value for name, value in PLAIN.items())
 
 
 def _of(matrix: Matrix, table: pd.DataFrame) -> pd.DataFrame:

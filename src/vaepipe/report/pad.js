@@ -50,14 +50,19 @@ async function opened(file, side) {
   const scale = side / Math.max(bitmap.width, bitmap.height);
   const [w, h] = [bitmap.width * scale, bitmap.height * scale];
   context.filter = "grayscale(1)";
-  context.drawImage(bitmap, (side - w) / 2, (side - h) / 2, w, h);
+  const [left, top] = [Math.round((side - w) / 2), Math.round((side - h) / 2)];
+  const [right, bottom] = [side - 1 - left, side - 1 - top];
+  context.drawImage(bitmap, left, top, right - left + 1, bottom - top + 1);
   const ink = inkOf(small);
+  const place = (i) => [i % side, Math.floor(i / side)];
+  const inside = ([column, row]) => column >= left && column <= right && row >= top && row <= bottom;
   const border = ink.filter((_, i) => {
-    const [column, row] = [i % side, Math.floor(i / side)];
-    return Math.min(column, row) === 0 || Math.max(column, row) === side - 1;
+    const [column, row] = place(i);
+    return inside([column, row]) && (column === left || column === right || row === top || row === bottom);
   });
   const dark = border.reduce((sum, value) => sum + value, 0) > border.length / 2;
-  draw(small, dark ? ink.map((value) => 1 - value) : ink, true);
+  // The bars beside a picture that is not square stay paper.
+  draw(small, dark ? ink.map((value, i) => (inside(place(i)) ? 1 - value : 0)) : ink, true);
   return small;
 }
 

@@ -24,6 +24,7 @@ function translate() {
       element[key] = chinese() ? element.dataset.zh : element.dataset.en;
     }
   }
+  dispatchEvent(new Event("translated")); // the explorer writes texts of its own
 }
 document.querySelectorAll("[name=language]").forEach((box) => box.addEventListener("change", translate));
 if (navigator.language.startsWith("zh")) byId("language-zh").checked = true;

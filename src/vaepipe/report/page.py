@@ -56,6 +56,7 @@ def render(
     made_with = read_json(results.provenance)
     timing = {run: read_json(results.timing(run)) for run in runs_of(matrix)}
     manifest = verify(data)
+    known = _provenance(matrix, inputs, timing, protocol, made_with)
     page = _environment().get_template("page.html.j2")
     return page.render(
         sections=_sections(variational, bool(inputs.autoencoders), made_with["changes"]),
@@ -72,10 +73,10 @@ def render(
         data=manifest,
         timing=timing,
         **_numbers(inputs, timing, conditional, is_grey(protocol)),
-        **top.texts(matrix, inputs, protocol, manifest, conditional),
+        **top.texts(matrix, inputs, protocol, known["train"], conditional),
         adversarial_names=names(adversarial) if adversarial else None,
         variational_names=names([m for m in matrix.models if m in variational] or ["vae"]),
-        **(known := _provenance(matrix, inputs, timing, protocol, made_with)),
+        **known,
         claims=_claims(results, known["changes"], inputs.data.ink),
         # With many cells, numbers, figures and explorer are of a few of them.
         all_cells=many.cells_html(results) if many.many_cells(matrix) else None,

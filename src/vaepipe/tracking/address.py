@@ -13,6 +13,9 @@ import psutil
 from vaepipe.core.errors import UserError
 from vaepipe.results import Results
 
+LOG_AGAIN = (
+    "run `make track` to log the results; those of a preset by `make track CONFIG=params/NAME.yaml`"
+)
 # As /proc/mounts names them. SQLite's locks don't hold there between machines:
 # https://sqlite.org/faq.html#q5
 NETWORK_FILE_SYSTEMS = {

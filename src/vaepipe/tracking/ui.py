@@ -17,6 +17,7 @@ import vaepipe.tracking  # noqa: F401  (sets what MLflow reads when it starts)
 from vaepipe.core.errors import UserError
 from vaepipe.core.files import read_json
 from vaepipe.results import Results
+from vaepipe.tracking.address import LOG_AGAIN
 from vaepipe.tracking.links import links
 from vaepipe.tracking.secrets import without_secrets
 
@@ -83,17 +84,14 @@ def show(uri: str, results: Results, port: int) -> None:
     logged = read_json(path) if path.exists() else {}
     # An older version's file has no views; its runs have other names of metrics, too.
     if logged.get("tracking_uri") != without_secrets(uri) or "views" not in logged:
-        raise UserError(
-            f"{path} names no runs in the store {without_secrets(uri)}:"
-            " run `make track` to log the results there"
-        )
+        raise UserError(f"{path} names no runs in the store {without_secrets(uri)}: {LOG_AGAIN}")
     if uri.startswith(("http://", "https://")):
         address = urlsplit(uri)
         host = address.netloc.rpartition("@")[2]
         print_links(links(f"{address.scheme}://{host}{address.path.rstrip('/')}", logged))
         return
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
-        raise UserError(f"{uri} is not there: run `make track` to log the results again")
+        raise UserError(f"{uri} is not there: {LOG_AGAIN}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with suppress(KeyboardInterrupt), serving(uri, port) as base:
         print_links(links(base, logged))

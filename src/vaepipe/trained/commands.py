@@ -145,7 +145,12 @@ def add(command) -> None:
         )
         parser.add_argument("--label", help="for a CVAE: name or number of a class")
         parser.add_argument("--seed", type=int, default=0, help="of the random numbers")
-        parser.add_argument("--results", type=Path, default=Path("results"), help="their folder")
+        parser.add_argument(
+            "--results",
+            type=Path,
+            default=Path("results"),
+            help="folder of the results (default: %(default)s)",
+        )
         files = {encode: "codes.csv", score: None}
         parser.add_argument(
             "--out",
@@ -154,8 +159,17 @@ def add(command) -> None:
             help="where it is written" + (" (default: %(default)s)" if name else ", as CSV"),
         )
         if run is sample:
-            parser.add_argument("--n", type=int, default=64, help="how many images")
+            parser.add_argument(
+                "--n", type=int, default=64, help="how many images (default: %(default)s)"
+            )
         if run is interpolate:
-            parser.add_argument("--steps", type=int, default=10, help="how many images")
+            parser.add_argument(
+                "--steps", type=int, default=10, help="how many images (default: %(default)s)"
+            )
         if run is score:
-            parser.add_argument("--samples", type=int, default=100, help="latent samples per image")
+            parser.add_argument(
+                "--samples",
+                type=int,
+                default=100,
+                help="latent samples per image (default: %(default)s)",
+            )

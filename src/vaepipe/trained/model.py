@@ -100,16 +100,14 @@ def _data(metadata: dict[str, Any]) -> About:
 def _from_registry(uri: str, results: Results) -> Trained:
     # Takes a second, which the other sources need not wait for. Our own comes first: it sets what
     # MLflow reads when it is imported.
-    from vaepipe.tracking.address import sqlite_path, store_uri  # isort: split
+    from vaepipe.tracking.address import LOG_AGAIN, sqlite_path, store_uri  # isort: split
     import mlflow
 
     from vaepipe.tracking.store import usable
 
     store = store_uri(results)
     if (path := sqlite_path(store)) and not path.exists():
-        raise UserError(
-            f"{uri} can't be fetched: there is no {path}; run `make track` to log the results"
-        )
+        raise UserError(f"{uri} can't be fetched: there is no {path}; {LOG_AGAIN}")
     with TemporaryDirectory(prefix="vaepipe-") as folder:
         with usable(store, f"So {uri} can't be fetched"):
             # Not `mlflow.set_tracking_uri`, after which other results had this store, too.

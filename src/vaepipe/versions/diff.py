@@ -19,6 +19,7 @@ from vaepipe.versions.revisions import Version, earlier, read_version
 CODE = ("src", "workflow", "Snakefile", "dvc.yaml", "requirements.lock", "pyproject.toml")
 KEYS = ["model", "latent_dim", "metric"]
 SIDES = ("old", "new", "moved")
+PARAMS = "params.yaml, without presets"  # the heading of what is compared of the settings
 
 Change = tuple[str, Any, Any]
 
@@ -190,7 +191,7 @@ def text(diff: Diff) -> str:
 
 def sections(diff: Diff) -> dict[str, list[Change] | None]:
     """The lists of changes by heading."""
-    return {"Params": diff.params, "Data, SHA-256": diff.data, "Packages": diff.packages}
+    return {PARAMS: diff.params, "Data, SHA-256": diff.data, "Packages": diff.packages}
 
 
 def title(version: Version) -> str:

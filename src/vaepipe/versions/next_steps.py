@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from vaepipe.core.errors import UserError
+from vaepipe.core.provenance import git
 from vaepipe.results import Results
 
 
@@ -21,15 +23,16 @@ def next_steps(root: Path) -> list[str]:
         return [
             f"The report is {results.report}.",
             "  vaepipe ui                        MLflow's pages over the same runs",
-            "  vaepipe diff                      what differs from the committed version",
-            "  snakemake --cores 4               make what params.yaml asks for now",
+            *_comparison(root),
+            "  snakemake --cores 4               replace it by what params.yaml asks for now",
         ]
     trained = sorted((results.folder / "models").glob("*.safetensors"))
     if trained:
         return [
             f"{len(trained)} trained models and no report yet: the pipeline stopped on its way.",
-            "  snakemake --cores 4               go on; what is there is not made again",
-            "  snakemake --cores 4 --dry-run     list what is left to do",
+            "  the same command as before        go on, with its --configfile or --config if it had"
+            " one: what is there is not made again",
+            "  the same with --dry-run           list what is left to do",
         ]
     return [
         "No results yet.",
@@ -37,3 +40,13 @@ def next_steps(root: Path) -> list[str]:
         "  snakemake --cores 4               the whole pipeline, as params.yaml says",
         "  vaepipe preset                    list the presets",
     ]
+
+
+def _comparison(root: Path) -> list[str]:
+    try:
+        git(root, "cat-file", "-e", "HEAD:./results/comparison.csv")
+    except UserError:
+        return [
+            "  make to-dvc                       keep them as a version; then git add and commit"
+        ]
+    return ["  vaepipe diff                      what differs from the committed version"]

@@ -6,11 +6,10 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
-from yaml import safe_load
 
 from vaepipe import params
 from vaepipe.core.errors import UserError
-from vaepipe.core.files import read_yaml, write_text
+from vaepipe.core.files import parse_yaml, read_yaml, write_text
 
 
 def listed(folder: Path = Path("params")) -> dict[str, str]:
@@ -58,7 +57,7 @@ def apply(name: str, path: Path = Path("params.yaml"), folder: Path = Path("para
                 whole.setdefault(section, {})[key] = _flowing(value)
     text = io.StringIO()
     yaml.dump(whole, text)
-    params.check(safe_load(text.getvalue()))
+    params.check(parse_yaml(text.getvalue()))
     write_text(path, text.getvalue())
     return changes
 

@@ -2,13 +2,14 @@
 machine."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
-import yaml
 from safetensors import safe_open
 
 from vaepipe.core.errors import UserError
+from vaepipe.core.files import parse_yaml
 from vaepipe.core.provenance import git, git_state, processor, versions
 from vaepipe.results import Results
 from vaepipe.versions.diff import since_earlier
@@ -28,7 +29,7 @@ def provenance(root: Path, results: Results) -> dict[str, Any]:
         "processor": processor(),
         "classify": of_classifier(results.classifier),
         "committed_params": committed_params(root),
-        "changes": since_earlier(results.folder.resolve().parent),
+        "changes": since_earlier(Path(os.path.abspath(results.folder)).parent),
     }
 
 
@@ -42,6 +43,6 @@ def of_classifier(path: Path) -> dict[str, Any]:
 def committed_params(root: Path) -> dict[str, dict[str, Any]] | None:
     """params.yaml as it was committed; None where there is no git or no such file in it."""
     try:
-        return yaml.safe_load(git(root, "show", "HEAD:./params.yaml"))
+        return parse_yaml(git(root, "show", "HEAD:./params.yaml"))
     except UserError:
         return None

@@ -14,6 +14,7 @@ import pandas as pd
 import yaml
 
 from vaepipe.core.errors import UserError
+from vaepipe.core.files import parse_yaml
 from vaepipe.core.provenance import git
 from vaepipe.figures import NAMES
 from vaepipe.results import Results, Run
@@ -80,7 +81,7 @@ def read_version(root: Path, rev: str | None) -> Version:
         name, read = rev, _from_dvc(root, sha)
     try:
         comparison = pd.read_csv(io.BytesIO(read(PLACES.comparison_table)))
-        params = yaml.safe_load(read(Path("params.yaml")))
+        params = parse_yaml(read(Path("params.yaml")))
     except OSError as error:
         raise UserError(
             f"{name} holds no results: {error.filename or error} is missing there. Results are"

@@ -14,6 +14,7 @@ from vaepipe import flags, params
 from vaepipe.core.errors import UserError
 from vaepipe.core.files import read_json, sha256
 from vaepipe.core.provenance import processor, versions
+from vaepipe.evaluation.evaluate import protocol
 from vaepipe.evaluation.metrics import METRICS
 from vaepipe.models import weights
 from vaepipe.results import Results, Run, runs_of
@@ -53,6 +54,13 @@ def verify(root: Path) -> Iterator[Finding]:
             raise UserError(
                 f"{results.model(run)} was trained with other settings than params.yaml holds;"
                 " run the pipeline, or put the settings back"
+            )
+        how = read_json(results.metrics(run))["protocol"]
+        now = protocol({"data_set": settings.data.name}, metadata, how["images"], settings.evaluate)
+        if now != how:
+            raise UserError(
+                f"{results.metrics(run)} was measured on other data, or with other settings of"
+                " evaluate, than params.yaml holds; run the pipeline, or put the settings back"
             )
         with tempfile.TemporaryDirectory() as folder:
             again = Results(Path(folder))

@@ -117,7 +117,7 @@ def test_the_bound_is_what_quadrature_gives_on_real_images(small_vae, test_set):
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [
-        ("standard_normal_log_density", lambda z: -0.5 * z.square().sum(-1)),
+        ("standard_normal_log_density", lambda z: -0.25 * z.square().sum(-1)),
         ("importance_weighted_bound", lambda w: w.mean(-1)),
         ("bernoulli_log_likelihood", lambda logits, x: -(x - logits.sigmoid()).square().sum(-1)),
     ],
@@ -126,6 +126,21 @@ def test_quadrature_notices_what_is_broken(name, wrong, small_vae, test_set, mon
     monkeypatch.setattr(objectives, name, wrong)
     with pytest.raises(AssertionError):
         quadrature_agrees(small_vae, *some(test_set, 100))
+
+
+def test_a_posterior_that_is_almost_a_point_has_a_finite_bound():
+    """As of a VAE without a KL term: z - mean is rounded to 0 there, and exp(-log_var) infinite."""
+    model = build(Architecture("vae", 2, (4,), "silu"), generator(0, "initialisation"))
+    with torch.no_grad():
+        model.encoder[-1].weight[2:] = 0
+        model.encoder[-1].bias.copy_(torch.tensor([40.0, -40.0, -100.0, -200.0]))
+        x, labels = torch.ones(3, 784), torch.zeros(3, dtype=torch.int64)
+        bound, distortion, rate = bound_and_terms(model, x, labels, 5, 10, generator(0, "latent"))
+    assert bound.isfinite().all()
+    assert torch.allclose(
+        rate, objectives.gaussian_kl(*model.posterior(x, labels)).double(), rtol=1e-2
+    )
+    assert torch.allclose(-bound, distortion + rate, atol=5)
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 100, 2000])
@@ -259,6 +274,15 @@ def test_a_failed_run_has_no_metrics_and_says_why(files):
     assert (failed["model"], failed["latent_dim"], failed["seed"]) == ("vae", 2, 1)
     assert good["protocol"] == failed["protocol"]
     assert good["protocol"]["images"] == 200
+
+
+def test_a_run_whose_metrics_are_not_finite_has_failed(files, monkeypatch):
+    folder, *arguments = files
+    measured = {"neg_elbo": 100.0, "nll": math.nan}
+    monkeypatch.setattr(evaluate, "evaluate", lambda *_: measured)
+    [found] = evaluate.evaluate_files([folder / "s0"], *arguments)
+    assert found["metrics"] == {}
+    assert found["failed"] == "not finite: nll"
 
 
 def test_each_run_is_measured_as_if_it_were_alone(files):

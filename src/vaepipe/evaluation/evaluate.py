@@ -3,6 +3,7 @@
 Likelihoods keep the images apart (`[n]`); means and standard errors are taken once, at the end.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,8 @@ def evaluate_files(
 
     Yields:
         For each file of weights the run (`model`, `latent_dim`, `seed`), its `metrics` and its
-        `protocol`; for a run whose training failed, no metrics and the reason in `failed`.
+        `protocol`; for a run whose training failed, or whose metrics are not finite, no metrics
+        and the reason in `failed`.
     """
     manifest = read_manifest(data)
     device = prepare(settings.device, settings.threads)
@@ -137,4 +139,6 @@ def evaluate_files(
                     metadata["run"]["seed"],
                     device,
                 )
+        if lost := [name for name, value in metrics.items() if not math.isfinite(value)]:
+            failed, metrics = f"not finite: {', '.join(lost)}", {}
         yield metadata["run"] | {"metrics": metrics, "protocol": how, "failed": failed}

@@ -46,7 +46,7 @@ def log_weights(
             z = objectives.gaussian_sample(mean, log_var, noise)
             log_px = model.log_likelihood(x[part], z, labels[part])
             log_pz = model.prior.log_density(z)
-            yield part, log_px, objectives.log_importance_weights(log_px, log_pz, z, mean, log_var)
+            yield part, log_px, objectives.log_importance_weights(log_px, log_pz, noise, log_var)
 
 
 def bound_and_terms(

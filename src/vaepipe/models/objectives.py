@@ -91,15 +91,19 @@ def standard_normal_log_density(z: Tensor) -> Tensor:
 
 
 def log_importance_weights(
-    log_px: Tensor, log_pz: Tensor, z: Tensor, mean: Tensor, log_var: Tensor
+    log_px: Tensor, log_pz: Tensor, noise: Tensor, log_var: Tensor
 ) -> Tensor:
-    """log p(x|z) + log p(z) - log q(z|x), in nats, for z drawn from q = N(mean, exp(log_var)).
+    """log p(x|z) + log p(z) - log q(z|x), in nats, for z = mean + exp(log_var / 2) noise.
+
+    log q(z|x) is taken from the noise: from z it would be lost, because z - mean is rounded, and
+    where q is very narrow it was 0 times infinity.
 
     Args:
         log_px, log_pz: log p(x|z) and log p(z), `[...]`.
-        z, mean, log_var: `[..., latent_dim]`, or what broadcasts to it.
+        noise, log_var: `[..., latent_dim]`, or what broadcasts to it.
     """
-    return log_px + log_pz - gaussian_log_density(z, mean, log_var)
+    log_qz = standard_normal_log_density(noise) - 0.5 * log_var.sum(-1)
+    return log_px + log_pz - log_qz
 
 
 def importance_weighted_bound(log_weights: Tensor) -> Tensor:

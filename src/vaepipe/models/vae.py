@@ -96,5 +96,5 @@ class VAE(nn.Module):
         z = objectives.gaussian_sample(mean, log_var, noise)
         log_px = self.log_likelihood(x, z, labels)
         log_pz = self.prior.log_density(z)
-        weights = objectives.log_importance_weights(log_px, log_pz, z, mean, log_var)
+        weights = objectives.log_importance_weights(log_px, log_pz, noise, log_var)
         return {"nll": -objectives.importance_weighted_bound(weights)}

@@ -118,7 +118,7 @@ def test_a_preset_keeps_comments_and_is_checked(tmp_path):
     assert len(after.splitlines()) == len(text.splitlines())
     assert presets.apply("smoke", *names) == []
 
-    for name, said in (("bad", "train.epochs"), ("nix", "smoke")):
+    for name, said in (("bad", "train.epochs"), ("nix", "smoke"), ("sweep", "is a sweep")):
         with pytest.raises(UserError, match=said):
             presets.apply(name, *names)
         assert (tmp_path / "params.yaml").read_text() == after

@@ -123,6 +123,11 @@ class Bomb:
         return exec, ("raise SystemExit('code ran')",)
 
 
+def test_images_that_convolutions_can_not_halve_are_refused():
+    with pytest.raises(UserError, match="multiples of 4, but are 28 and 30"):
+        built("vae", network="conv", channels=(4, 8), pixels=28 * 30, image=(1, 28, 30))
+
+
 def test_what_is_no_model_of_this_project_is_refused(tmp_path, record):
     path = tmp_path / "model.safetensors"
     weights.save(path, built("vae"), {})

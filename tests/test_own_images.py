@@ -233,6 +233,24 @@ def only_train(folder):
     return "only one of train and test", "allowed are"
 
 
+def neither_train_nor_test(folder):
+    for part in ("train", "test"):
+        photos(folder / part)
+    return "is neither in train nor in test", "allowed are"
+
+
+def small_class(folder):
+    for path in (folder / "square").glob("[2-9].png"):
+        path.unlink()
+    return "has 2 images, at least 3 are needed", "remove the folder"
+
+
+def empty(folder):
+    for path in folder.rglob("*.png"):
+        path.unlink()
+    return "has no images", "allowed are"
+
+
 def split_in_two_depths(folder):
     for part in ("train", "test"):
         photos(folder / part)
@@ -253,6 +271,7 @@ def few(folder):
 
 BAD = [broken, mixed_sizes, alpha, sixteen_bits, huge, link, linked_folder, no_image, single]
 BAD += [one_class, odd_depth, only_train, split_in_two_depths, few]
+BAD += [neither_train_nor_test, small_class, empty]
 
 
 @pytest.mark.parametrize("damage", BAD, ids=lambda f: f.__name__)

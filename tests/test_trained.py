@@ -147,6 +147,7 @@ def test_colour_images(results):
         (lambda r: vaepipe.interpolate("a", "b", "gan", results=r), "no codes"),
         (lambda r: vaepipe.score([], "gan", results=r), "a GAN, which has no likelihood"),
         (lambda r: vaepipe.sample("vae", 0, results=r), "1 to 100,000"),
+        (lambda r: vaepipe.interpolate("a", "b", "vae", steps=1, results=r), "2 to 1,000"),
         (
             lambda r: vaepipe.encode([np.zeros((9, 9), np.uint8)], "vae", results=r, invert=True),
             "one colour",
@@ -156,6 +157,17 @@ def test_colour_images(results):
 def test_what_is_refused(call, says, results):
     with pytest.raises(UserError, match=says):
         call(results)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "says"),
+    [({"failed": "loss is NaN"}, "training of x failed: loss is NaN"), ({}, "do not say which")],
+)
+def test_weights_that_are_of_no_use_are_refused(metadata, says, tmp_path):
+    model = build(Architecture("vae", 2, (4,), "silu"), generator(0, "initialisation"))
+    weights.save(tmp_path / "models/x.safetensors", model, metadata)
+    with pytest.raises(UserError, match=says):
+        vaepipe.load("x", tmp_path)
 
 
 def test_the_commands(results, photo, tmp_path, monkeypatch, capsys):

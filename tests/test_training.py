@@ -379,6 +379,11 @@ def test_settings_that_contradict_each_other_are_refused(images, tmp_path, chang
         trained(Run("vae", 2, 0), images, tmp_path, replace(SETTINGS, **changed))
 
 
+def test_a_flow_needs_two_latents(images, tmp_path):
+    with pytest.raises(UserError, match="at least 2 latents"):
+        trained(Run("vae", 1, 0), images, tmp_path, replace(SETTINGS, prior="flow"))
+
+
 @pytest.mark.parametrize(
     "changed", [CONV, {"prior": "flow"}, CONV | {"likelihood": "autoregressive"}]
 )

@@ -9,6 +9,7 @@ from synthetic import MANIFEST
 from vaepipe import params
 from vaepipe.core.files import write_json
 from vaepipe.core.rng import generator
+from vaepipe.evaluation.evaluate import protocol
 from vaepipe.models import Architecture, build, weights
 from vaepipe.results import Results, runs_of
 from vaepipe.training.job import own_settings
@@ -86,6 +87,8 @@ def test_models_with_settings_of_their_own_are_run_again(tmp_path, monkeypatch):
         about = {"run": vars(run), "train": vars(own), "data": MANIFEST, "replaced": replaced}
         kind = Architecture(run.model.partition("-")[0], 3, (8,), "silu")
         weights.save(results.model(run), build(kind, generator(0, "initialisation")), about)
+        how = protocol(MANIFEST, about, 100, settings.evaluate)
+        write_json(results.metrics(run), {"protocol": how})
     monkeypatch.setattr(verify, "_rerun", lambda *_: None)
     monkeypatch.setattr(verify, "_compared", lambda run, *_: run.model)
     assert list(verify.verify(tmp_path)) == ["gan", "vae-lr0.02"]

@@ -13,8 +13,8 @@ from vaepipe.report import longer
 from vaepipe.report.words import Text, counted, listed, names, say
 
 MOST_LISTED = 6  # latent sizes or classes in a sentence
-# READMEs of reruns of Burda et al. 2016 with their lowest and highest NLL (docs/literature.md).
 PUBLISHED_EPOCHS = 3280
+# READMEs of reruns of Burda et al. 2016 with their lowest and highest NLL (docs/literature.md).
 PUBLISHED = {"low": "87.01", "high": "87.78", "sources": "xqding, yoonholee, nbip"}
 
 

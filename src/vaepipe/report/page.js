@@ -14,8 +14,8 @@ function told(key, values) {
   return text.replace(/{(\w+)}/g, (_, name) => values[name]);
 }
 
-// Texts are switched by CSS; attributes and options, of which there is one, by this.
-const TRANSLATED = [["img", "alt"], ["option", "textContent"], [":not(img, option)", "ariaLabel"]];
+// Texts are switched by CSS; attributes, options and the title, of which there is one, by this.
+const TRANSLATED = [["img", "alt"], [":is(option, title)", "textContent"], [":not(img, option, title)", "ariaLabel"]];
 function translate() {
   document.documentElement.lang = chinese() ? "zh-Hans" : "en";
   for (const [kind, key] of TRANSLATED) {

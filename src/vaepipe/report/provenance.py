@@ -1,11 +1,14 @@
 """Provenance of the results: settings and their defaults, machines, and commands to reproduce."""
 
 import json
+from collections import Counter
 from dataclasses import fields
 from shlex import quote
 from typing import Any
 
 from vaepipe.params import Evaluate, Figures, Matrix
+from vaepipe.report.words import Text, joined, say
+from vaepipe.results import Run
 
 # Stands for data.source in commands: where the user's own images are is no part of what they are.
 SOURCE = "PATH_OF_YOUR_IMAGES"
@@ -75,13 +78,15 @@ def commands(changes: dict[str, dict[str, Any]], commit: str | None) -> list[str
     return [*([f"git checkout {commit}"] if commit else []), snakemake, dvc]
 
 
-def machines(timing: dict) -> dict[str, list[str]]:
-    """The devices and processor counts that trained, each with the runs it trained.
+def machines(timing: dict[Run, dict[str, Any]]) -> Text:
+    """The devices and processor cores that trained, each with the number of runs trained there.
 
     Args:
         timing: what the train stage recorded, by run.
     """
-    runs: dict[str, list[str]] = {}
-    for run, record in timing.items():
-        runs.setdefault(f"{record['device']}, {record['cores']} cores", []).append(run.name)
-    return runs
+    runs = Counter((record["device"], record["cores"]) for record in timing.values())
+    places = [
+        say("provenance.trained_on", device=device, cores=cores, n=n)
+        for (device, cores), n in runs.items()
+    ]
+    return joined(places, "; ", "；")

@@ -15,6 +15,7 @@ from vaepipe.data.manifest import MNIST
 from vaepipe.params import Claims, Matrix
 from vaepipe.results import Results
 
+CLASSES = [str(k) for k in range(10)]
 SETTINGS = params.from_dict(Claims, read_yaml(ROOT / "params.yaml")["claims"])
 # Means that support every claim.
 SUPPORTING = {
@@ -88,7 +89,7 @@ def write_claims(results: Results, matrix: Matrix, table: pd.DataFrame | None = 
     """The files of the claims stage; without a table those of a matrix that can't answer any."""
     if table is None:
         table = pd.DataFrame({name: [] for name in COLUMNS})
-    found = verdicts(table, matrix, SETTINGS)
+    found = verdicts(table, matrix, SETTINGS, CLASSES)
     write_json(results.claims, found)
     write_text(results.claims_table, table.to_csv(index=False))
     write_text(results.claims_seconds, table[:0].to_csv(index=False))

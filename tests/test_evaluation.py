@@ -421,6 +421,13 @@ def test_codes_that_hold_the_digit_are_classified():
     assert curved["probe_accuracy"] < 65
 
 
+def test_codes_of_one_class_are_refused():
+    """As the first of images that are sorted by class."""
+    codes = torch.randn(20, 3, generator=generator(0, "codes"))
+    with pytest.raises(UserError, match=r"first 20 training images are of one class"):
+        latents.code_accuracy((codes, torch.zeros(20)), (codes, torch.arange(20) % 2))
+
+
 def test_distance_to_the_prior_is_zero_for_draws_of_it():
     z = exact.rand(4000, 3)
     near, far, wide = (

@@ -29,7 +29,7 @@ from vaepipe import params
 from vaepipe.core.files import read_json, write_json
 from vaepipe.core.provenance import git_state
 from vaepipe.core.rng import generator
-from vaepipe.evaluation.metrics import METRICS
+from vaepipe.evaluation.metrics import METRICS, is_weak
 from vaepipe.evaluation.tables import comparison_table, differences_table
 from vaepipe.evaluation.verdicts import holm, with_verdicts
 from vaepipe.figures import NAMES
@@ -303,13 +303,13 @@ def test_answers_about_the_prior_the_class_asked_for_and_the_cost():
         cvae={"prior_moments": [0.1, 0.9, 0.3], "conditional_accuracy": [97.0, 97.5, 98.0]},
     )
     assert said(metrics, "prior") == (
-        "VAE: near (below 0.3); AE: far away; CVAE: can't be told. Not proven with 3 seeds"
+        "VAE: near (below 0.3); AE: not near; CVAE: can't be told. Not proven with 3 seeds"
     )
     assert said(metrics, "obeys") == "Yes, in 97.5 % of images. Measured with 3 seeds, not compared"
     low = metrics.assign(conditional_accuracy=[math.nan] * 6 + [60.0, 62.0, 61.0])
     assert said(low, "obeys").startswith("Mostly, in 61.0 %")
     spread = metrics.assign(conditional_accuracy=[math.nan] * 6 + [20.0, 95.0, 94.0])
-    assert said(spread, "obeys").startswith("Mostly, in 69.7 %")
+    assert said(spread, "obeys").startswith("Can't be told: in 69.7 %")  # 0 to 100, by the interval
     two = metrics.assign(conditional_accuracy=[math.nan] * 3 + [10.0, 12.0, 11.0, 97.0, 97.5, 98.0])
     assert said(two, "obeys").startswith(
         "VAE: Often not: in 11.0 % of images. CVAE: Yes, in 97.5 % of images."
@@ -869,6 +869,21 @@ def in_no_language(element):
     for child in element:
         yield from in_no_language(child)
         yield child.tail or ""
+
+
+def test_a_failed_run_is_not_in_the_mean_cost():
+    """It may have ended in its first epoch."""
+    timing = {Run("vae", 3, s): {"cpu_seconds": t} for s, t in enumerate((20.0, 22.0, 1.0))}
+    [cell] = numbers.seconds_table(timing, ["vae-z3-s2"]).itertuples()
+    assert (cell.mean, cell.n) == (21.0, 2)
+
+
+@pytest.mark.parametrize(
+    ("largest", "accuracy", "weak"),
+    [(50.0, 54.0, True), (50.0, 56.0, False), (97.0, 98.0, True), (97.0, 99.0, False)],
+)
+def test_a_classifier_is_weak_by_the_largest_class(largest, accuracy, weak):
+    assert is_weak(accuracy, largest) == weak
 
 
 @pytest.mark.parametrize(("accuracy", "weak"), [(54.0, True), (56.0, False)])

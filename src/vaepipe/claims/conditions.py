@@ -54,6 +54,11 @@ class Numbers:
         found = self.table[self.table["claim"] == claim]["latent_dim"].unique()
         return sorted(int(d) for d in found if d)
 
+    def has(self, claim: str, arms: Sequence[str]) -> bool:
+        """Whether all of these arms were measured, at every latent size of the claim."""
+        t = self.table[self.table["claim"] == claim]
+        return all(set(arms) <= set(t[t["latent_dim"] == d]["arm"]) for d in self.dims(claim))
+
     def arms(self, claim: str) -> list[str]:
         """The arms of a claim, in the order in which they were measured."""
         return [str(a) for a in self.table[self.table["claim"] == claim]["arm"].unique()]
@@ -139,15 +144,26 @@ def blurrier(n: Numbers) -> Conditions:
 
 
 def stabler(n: Numbers) -> Conditions:
-    """Over all rates, latent sizes and seeds a smaller share of VAEs failed than of GANs."""
-    t = n.table
-    rows = t[(t["claim"] == "stabler") & (t["quantity"] == "failed") & (t["latent_dim"] > 0)]
+    """Over learning rates, latent sizes and seeds a smaller share of VAEs failed than of GANs."""
+    failed = {kind: rows["failed"] for kind, rows in trained_alike(n.table).items()}
+    vae, gan = ((int(failed[k].sum()), len(failed[k])) for k in ("vae", "gan"))
+    return [Fewer("fewer_failures", 0, *vae, *gan)] if vae[1] and gan[1] else []
+
+
+def trained_alike(table: pd.DataFrame) -> dict[str, dict[str, pd.Series]]:
+    """Of VAEs and GANs, what the claim on stability measured: the values of each quantity.
+
+    Of those with their own default learning rate, and with rates that both were trained with.
+    """
+    rows = table[(table["claim"] == "stabler") & (table["latent_dim"] > 0)]
     kinds = rows["arm"].map(lambda arm: split(arm)[0])
-    counts = {kind: rows[kinds == kind]["value"] for kind in ("vae", "gan")}
-    if not all(map(len, counts.values())):
-        return []
-    vae, gan = ((int(v.sum()), len(v)) for v in counts.values())
-    return [Fewer("fewer_failures", 0, *vae, *gan)]
+    rates = rows["arm"].map(lambda arm: split(arm)[1].get("learning_rate", "default"))
+    both = set(rates[kinds == "vae"]) & set(rates[kinds == "gan"])
+    of = {kind: rows[(kinds == kind) & rates.isin(both)] for kind in ("vae", "gan")}
+    return {
+        kind: {q: own[own["quantity"] == q]["value"] for q in ("failed", "frechet")}
+        for kind, own in of.items()
+    }
 
 
 def faster(n: Numbers) -> Conditions:

@@ -1,6 +1,6 @@
 """What the measurements of the claims need, read once; and the table that they fill."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from vaepipe.claims.sampling import classified, noise_images
+from vaepipe.claims.sampling import classified, entropy, noise_images
 from vaepipe.core.files import read_json
 from vaepipe.core.rng import generator
 from vaepipe.data.dataset import Images, as_input, grey, test_images, training_images
@@ -71,7 +71,12 @@ def frame(rows: Iterable[tuple]) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Images, classifier and trained runs; of very many cells, of some latent sizes alone."""
+    """Images, classifier and trained runs; of very many cells, of some latent sizes alone.
+
+    Attributes:
+        metrics: what the evaluate stage measured, by the run's name.
+        failed: names of the runs that failed in training or in evaluation.
+    """
 
     matrix: Matrix
     settings: Claims
@@ -81,6 +86,7 @@ class Inputs:
     classifier: ImageClassifier | None
     test: Images
     metrics: Mapping[str, Mapping[str, float]]
+    failed: Collection[str]
 
     @cached_property
     def training(self) -> Images:
@@ -105,15 +111,21 @@ class Inputs:
             if kind in kinds and (not held or own in held):
                 yield run
 
+    @cached_property
+    def variety(self) -> float:
+        """exp(entropy) of the training images' classes: 10 where ten are equally frequent."""
+        counts = torch.bincount(self.training.labels.long()).to(torch.float64)
+        return entropy(counts / counts.sum()).exp().item()
+
     @property
     def has_gan(self) -> bool:
         """Whether a GAN is among the models."""
         return any(True for _ in self.of_kind("gan"))
 
     def trained(self, run: Run) -> tuple[nn.Module | None, dict[str, Any]]:
-        """The run's model, None if its training failed, and what stands beside its weights."""
+        """The run's model, None if the run failed, and what stands beside its weights."""
         model, metadata = weights.load(self.results.model(run))
-        return (None if metadata.get("failed") else model), metadata
+        return (None if run.name in self.failed else model), metadata
 
     def rng(self, purpose: str, run: Run | None = None) -> torch.Generator:
         """Random numbers for one purpose; those of runs with other seeds differ."""
@@ -143,6 +155,7 @@ def read(matrix: Matrix, settings: Claims, folder: Path, results: Results) -> In
     """Read what is needed of all claims; weights are read when they are used."""
     data = about(read_manifest(folder))
     matrix = pictured_cells(matrix)
+    records = {run.name: read_json(results.metrics(run)) for run in runs_of(matrix)}
     return Inputs(
         matrix,
         settings,
@@ -151,5 +164,6 @@ def read(matrix: Matrix, settings: Claims, folder: Path, results: Results) -> In
         data,
         load(results.classifier, torch.device("cpu"), data),
         test_images(folder).to(torch.device("cpu")),
-        {run.name: read_json(results.metrics(run))["metrics"] for run in runs_of(matrix)},
+        {name: record["metrics"] for name, record in records.items()},
+        {name for name, record in records.items() if record.get("failed")},
     )

@@ -37,7 +37,7 @@ def claims(matrix: Matrix, settings: Claims, data: Path, results: Results) -> No
     inputs = _inputs(*source)
     table = measured(measure.parts(inputs), source, settings.processes)
     whole = frame([*table.rows, *table.seconds])
-    found = verdicts(whole, matrix, settings)
+    found = verdicts(whole, matrix, settings, inputs.data.classes)
     write_text(results.claims_table, frame(table.rows).to_csv(index=False))
     write_text(results.claims_seconds, frame(table.seconds).to_csv(index=False))
     write_json(results.claims, found)
@@ -72,14 +72,27 @@ def _inputs(matrix: Matrix, settings: Claims, data: Path, results: Results) -> I
     return read(matrix, settings, data, results)
 
 
-def verdicts(table: pd.DataFrame, matrix: Matrix, settings: Claims) -> dict[str, Any]:
+def verdicts(
+    table: pd.DataFrame, matrix: Matrix, settings: Claims, classes: Sequence[str]
+) -> dict[str, Any]:
     """What claims.json holds: settings, and for each claim its verdict, conditions and numbers.
 
-    A claim that the matrix can't answer has the verdict `not_tested` and in `needs` what it lacks.
+    A claim is tested if each model that it needs was measured at each of its latent sizes. If not,
+    its verdict is `not_tested`, and `needs` has the models that the matrix lacks.
+
+    Args:
+        classes: names of the classes of the images.
     """
     numbers = Numbers(table)
-    judged = judge({name: conditions(numbers) for name, conditions in CLAIMS.items()})
+    judged = judge(
+        {
+            name: conditions(numbers)
+            for name, conditions in CLAIMS.items()
+            if numbers.has(name, NEEDS[name])
+        }
+    )
     return {
+        "classes": list(classes),
         "matrix": vars(matrix),
         "settings": vars(settings),
         "claims": {

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vaepipe.claims import codes, posterior, stability
+from vaepipe.claims.conditions import trained_alike
 from vaepipe.claims.inputs import ALL_SIZES, ANY_SEED, Inputs, Table, frame
 from vaepipe.claims.inversion import invert
 from vaepipe.claims.labels import label_effects
@@ -17,7 +18,6 @@ from vaepipe.claims.sharpness import sharpness
 from vaepipe.core.rng import generator
 from vaepipe.data.dataset import as_input
 from vaepipe.models import objectives
-from vaepipe.models.names import split
 from vaepipe.results import Run
 
 # A part of the measurements, which fills a table of its own.
@@ -49,7 +49,6 @@ def separates(inputs: Inputs, table: Table) -> None:
 def samples_of(inputs: Inputs, table: Table) -> None:
     """All that is measured on samples: generation by the AE, blur, and failed trainings."""
     noise = inputs.quality(inputs.noise)["frechet"] if inputs.has_gan else math.nan
-    classes = len(inputs.data.classes)
     for run in inputs.of_kind("ae", "vae", "gan", own="learning_rate"):
         model, metadata = inputs.trained(run)
         at = run.model, run.latent_dim, run.seed
@@ -68,10 +67,10 @@ def samples_of(inputs: Inputs, table: Table) -> None:
             fitted = decoded(model, z)
             table.add("cannot_generate", "ae-fitted", *at[1:], **inputs.quality(fitted))
             _show(inputs, table, "cannot_generate", "ae-fitted", run, fitted)
-        if inputs.has_gan and run.model in ("vae", "gan") and quality:
+        if inputs.has_gan and run.model in ("vae", "gan") and quality and not drawn(model):
             blur(inputs, table, run, images, quality)
         if inputs.has_gan and run.model.startswith(("vae", "gan")):
-            why = stability.failure(quality, noise, classes)
+            why = stability.failure(quality, noise, inputs.variety)
             found = {"failed": float(why is not None)}
             if quality and math.isfinite(quality["frechet"]):
                 found |= {"frechet": quality["frechet"], "variety": quality["variety"]}
@@ -79,17 +78,19 @@ def samples_of(inputs: Inputs, table: Table) -> None:
     over_all_runs(table)
 
 
+def drawn(model: nn.Module) -> bool:
+    """Whether the model's images are draws, pixel by pixel, where a GAN's are grey."""
+    return model.architecture.likelihood == "autoregressive"
+
+
 def over_all_runs(table: Table) -> None:
-    """Over all rates, latent sizes and seeds: share of failed runs, median and worst distance."""
-    rows = frame(table.rows)
-    rows = rows[rows["claim"] == "stabler"]
-    kinds = rows["arm"].map(lambda arm: split(arm)[0])
-    for kind in dict.fromkeys(kinds):
-        own = rows[kinds == kind]
-        failed, distance = (own[own["quantity"] == q]["value"] for q in ("failed", "frechet"))
-        found = {"failed": failed.mean()}
-        if len(distance):
-            found |= {"median": distance.median(), "worst_run": distance.max()}
+    """Over learning rates, latent sizes and seeds: share of failed runs, and of those whose
+    samples have one the median and the largest distance.
+    """
+    for kind, of in trained_alike(frame(table.rows)).items():
+        found = {"failed": of["failed"].mean()} if len(of["failed"]) else {}
+        if len(of["frechet"]):
+            found |= {"median": of["frechet"].median(), "worst_run": of["frechet"].max()}
         table.add("stabler", kind, ALL_SIZES, ANY_SEED, **found)
 
 
@@ -111,10 +112,10 @@ def blur(inputs: Inputs, table: Table, run: Run, images: Tensor, quality: dict[s
 
 
 def posteriors(inputs: Inputs, table: Table) -> None:
-    """Codes against N(0, I), and the KL term against its Monte Carlo estimate."""
+    """Codes against the prior N(0, I), and the KL term against its Monte Carlo estimate."""
     for run in inputs.of_kind("ae", "vae", "cvae", own="beta"):
         model, metadata = inputs.trained(run)
-        if model is None:
+        if model is None or metadata["architecture"]["prior"] != "normal":
             continue
         at = run.model, run.latent_dim, run.seed
         metrics = inputs.metrics[run.name]
@@ -123,9 +124,8 @@ def posteriors(inputs: Inputs, table: Table) -> None:
         if model.variational:
             mean, log_var = model.posterior(seen, labels)
             noise = torch.randn(mean.shape, generator=inputs.rng("posterior", run))
-            z = model.prior.to_normal(objectives.gaussian_sample(mean, log_var, noise))
-            if metadata["architecture"]["prior"] == "normal":
-                kl_by_both(inputs, table, run, mean, log_var)
+            z = objectives.gaussian_sample(mean, log_var, noise)
+            kl_by_both(inputs, table, run, mean, log_var)
         found = {"moments": metrics["prior_moments"] / run.latent_dim, "mmd": metrics["prior_mmd"]}
         table.add("kl_gaussian", *at, **found, **posterior.axes(z))
 
@@ -142,7 +142,7 @@ def kl_by_both(inputs: Inputs, table: Table, run: Run, mean: Tensor, log_var: Te
 def compares(inputs: Inputs, table: Table, run: Run) -> None:
     """Reconstruction by the VAE's encoder, or by the best codes of a GAN or a VAE's decoder."""
     model, metadata = inputs.trained(run)
-    if model is None:
+    if model is None or drawn(model):
         return
     s, at = inputs.settings, (run.latent_dim, run.seed)
     originals = inputs.originals()[: s.inversion_images]
@@ -156,8 +156,6 @@ def compares(inputs: Inputs, table: Table, run: Run) -> None:
         _error(inputs, table, run, arm, images, originals)
         table.add_seconds("compares", arm, *at, seconds=time.process_time() - begin)
         arm = "vae-inverted"
-        if model.architecture.likelihood == "autoregressive":
-            return  # its images are drawn pixel by pixel: there is nothing to descend along
     begin = time.process_time()
     z, _ = invert(
         lambda z: model.decode(z, torch.zeros(len(z), dtype=torch.int64)),
@@ -215,10 +213,10 @@ def parts(inputs: Inputs) -> list[Part]:
     Images without labels have no classifier: what needs one is not measured.
     """
     dim, found = max(inputs.matrix.latent_dims), []
-    if inputs.has_gan:
+    runs = [run for run in inputs.of_kind("vae", "gan") if run.latent_dim == dim]
+    if {run.model for run in runs} == {"vae", "gan"}:
         if inputs.classifier is not None:
             found.append(faster)
-        runs = [run for run in inputs.of_kind("vae", "gan") if run.latent_dim == dim]
         found += [partial(compares, run=run) for run in runs]
     if inputs.classifier is not None:
         found += [samples_of, separates, obeys]

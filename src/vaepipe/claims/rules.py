@@ -40,7 +40,7 @@ class Condition:
     arm: str = ""
 
     def tested(self) -> "Tested":
-        """By a t-test over the seeds; with one seed nothing can be said."""
+        """By a t-test over the seeds; with one, or without any spread, nothing can be said."""
         values, threshold = self.values, self.threshold
         if self.ratio:
             if not all(0 < v < math.inf for v in values):
@@ -52,10 +52,9 @@ class Condition:
             return Tested(back(mean), None, None, 1.0, 1.0)
         error = stdev(values) / n**0.5
         half = float(stats.t.ppf(0.975, n - 1)) * error
-        if error:
-            higher = float(stats.t.sf((mean - threshold) / error, n - 1))
-        else:
-            higher = 0.5 if mean == threshold else float(mean < threshold)
+        if not error:  # as of shares that are 100 % for each of two seeds
+            return Tested(back(mean), back(mean), back(mean), 1.0, 1.0)
+        higher = float(stats.t.sf((mean - threshold) / error, n - 1))
         holds, fails = (higher, 1 - higher) if self.above else (1 - higher, higher)
         return Tested(back(mean), back(mean - half), back(mean + half), holds, fails)
 

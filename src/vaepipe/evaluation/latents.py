@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vaepipe.core.errors import UserError
 from vaepipe.evaluation import statistics
 
 ACTIVE = 0.01
@@ -47,6 +48,9 @@ def code_accuracy(
     Returns:
         Accuracy on the test images of the 5 nearest neighbours, and of a logistic regression (the
         linear probe), with standard errors.
+
+    Raises:
+        UserError: the training images are of one class.
     """
     # Slow to import, and the figures need this module without it.
     from sklearn.linear_model import LogisticRegression
@@ -58,6 +62,11 @@ def code_accuracy(
     (codes, labels), (test_codes, test_labels) = (
         [t.numpy(force=True) for t in part] for part in (training, test)
     )
+    if len(np.unique(labels)) < 2:
+        raise UserError(
+            f"the first {len(labels):,} training images are of one class, and nearest neighbours"
+            " and the linear probe need two: shuffle the images, or raise evaluate.training_images"
+        )
     classifiers = {
         "knn_accuracy": KNeighborsClassifier(NEIGHBOURS),
         "probe_accuracy": LogisticRegression(max_iter=1000),

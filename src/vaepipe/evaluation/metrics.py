@@ -8,7 +8,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 CLASSES = 10  # of MNIST
-WEAK = 5.0  # percentage points above the largest class, below which a classifier is called weak
+WEAK = 5.0  # percentage points above the largest class, below which a classifier is called weak:
+# at most half of the way to 100 %
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ HEADLINE = (
 
 def is_weak(test_accuracy: float, largest: float) -> bool:
     """Whether a classifier is hardly better than always answering the largest class, both in %."""
-    return test_accuracy < largest + WEAK
+    return test_accuracy < largest + min(WEAK, (100 - largest) / 2)
 
 
 def direction(name: str, conditional: bool) -> str:

@@ -20,8 +20,9 @@ def with_verdicts(
 
     `p` is that of the paired two-sided t-test over the seeds, `p_holm` the same adjusted for all
     comparisons of the table (Holm 1979); both are NaN where nothing is tested: one seed, models
-    that are not comparable, or a metric of which neither direction is better. `better` is the
-    better model where `p_holm` is below 0.05, else None.
+    that are not comparable, or a metric of which neither direction is better. Where all seeds have
+    the same difference, as accuracies on few images may, `p` is 1: the spread is not known.
+    `better` is the better model where `p_holm` is below 0.05, else None.
 
     Args:
         differences: as `tables.differences_table` returns it.
@@ -58,4 +59,4 @@ def _p(row: Any, conditional: Collection[str], classes: int) -> float:
     if lead <= 0:
         return 1.0
     error = row.sd / row.n**0.5
-    return float(2 * stdtr(row.n - 1, -lead / error)) if error else 0.0
+    return float(2 * stdtr(row.n - 1, -lead / error)) if error else 1.0

@@ -270,7 +270,15 @@ def _obeys(cells: list[Any]) -> tuple[Text, Text, str]:
 
 def _obeyed(cell: Any) -> Text:
     low, high = (cell.mean,) * 2 if math.isnan(cell.low) else (cell.low, cell.high)
-    level = "yes" if low >= OBEYS else "often_not" if high < MOSTLY else "mostly"
+    level = (
+        "yes"
+        if low >= OBEYS
+        else "often_not"
+        if high < MOSTLY
+        else "mostly"
+        if low >= MOSTLY
+        else "unclear"
+    )
     return say(f"answers.obeys_{level}", share=number(cell.mean, 1))
 
 

@@ -30,8 +30,9 @@ def answers(matrix: Matrix, results: Results) -> list[dict[str, str | int]]:
     classes = len(about(weights.read_metadata(results.model(runs[0]))["data"]).classes)
     verdicts = with_verdicts(differences, conditional, max(2, classes))
     timing = {run: read_json(results.timing(run)) for run in runs if run.latent_dim in dims}
-    grey = is_grey(read_json(results.protocol))
-    asked = questions(comparison, verdicts, seconds_table(timing), conditional, grey)
+    protocol = read_json(results.protocol)
+    seconds = seconds_table(timing, protocol["failed_runs"])
+    asked = questions(comparison, verdicts, seconds, conditional, is_grey(protocol))
     return [
         {
             "question": question.name,

@@ -1,7 +1,7 @@
 """The chapter of claims: from results/claims.json to texts and numbers in both languages."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vaepipe.claims import NAMES, conditions
@@ -69,7 +69,8 @@ def chapter(found: Mapping[str, Any] | None) -> list[Claim]:
     Args:
         found: what claims.json holds; None where nothing has been measured.
     """
-    return [_claim(name, found["claims"][name] if found else None) for name in NAMES]
+    classes = found["classes"] if found else []
+    return [_claim(name, found["claims"][name] if found else None, classes) for name in NAMES]
 
 
 def tested(claims: list[Claim]) -> int:
@@ -86,7 +87,7 @@ def settings(found: Mapping[str, Any], preset: Text) -> Text:
     return say("claims.made_with", preset=preset, models=models, dims=dims, seeds=seeds)
 
 
-def _claim(name: str, found: Mapping[str, Any] | None) -> Claim:
+def _claim(name: str, found: Mapping[str, Any] | None, classes: Sequence[str]) -> Claim:
     verdict = found["verdict"] if found else "not_measured"
     rows = found.get("conditions", []) if found else []
     return Claim(
@@ -100,7 +101,7 @@ def _claim(name: str, found: Mapping[str, Any] | None) -> Claim:
         say(f"claims_how.{name}", **LIMITS),
         say(f"claims_change.{name}", **LIMITS),
         say(f"claims_caption.{name}"),
-        _numbers(found["numbers"]) if rows else None,
+        _numbers(found["numbers"], classes) if rows else None,
     )
 
 
@@ -182,14 +183,14 @@ def digits(value: float | None) -> str:
     return (text.lstrip("-") if float(text.replace(",", "")) == 0 else text).replace("-", "−")
 
 
-def _numbers(rows: list[Mapping[str, Any]]) -> Numbers:
+def _numbers(rows: list[Mapping[str, Any]], classes: Sequence[str]) -> Numbers:
     """Arms by quantities, or the other way round where there are more quantities than arms."""
     shown = [row for row in rows if _listed(row["quantity"])]
     cells = {(row["arm"], row["latent_dim"], row["quantity"]): _cell(row) for row in shown}
     arms = list(dict.fromkeys((arm, dim) for arm, dim, _ in cells))
     quantities = list(dict.fromkeys(quantity for _, _, quantity in cells))
     of_arms = [_arm(*arm) for arm in arms]
-    of_quantities = [_quantity(quantity) for quantity in quantities]
+    of_quantities = [_quantity(quantity, classes) for quantity in quantities]
     if len(arms) >= len(quantities):
         table = [[cells.get((*arm, q), "–") for q in quantities] for arm in arms]
         return Numbers(of_quantities, list(zip(of_arms, table, strict=True)))
@@ -212,7 +213,7 @@ def _arm(arm: str, dim: int) -> Text:
     return Text(*(f"{text}, {dim}" if dim else str(text) for text in label))
 
 
-def _quantity(name: str) -> Text:
+def _quantity(name: str, classes: Sequence[str]) -> Text:
     if name.startswith("right_"):
-        return say("claims.class", k=name.removeprefix("right_"))
+        return say("claims.class", name=classes[int(name.removeprefix("right_"))])
     return say(f"claims_quantity.{name}")

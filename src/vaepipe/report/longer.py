@@ -1,4 +1,4 @@
-"""One longer budget beside the page's answers: what the run to quote found for the same questions.
+"""One longer budget beside the page's answers: what the version to quote found for them.
 
 Its tables lie in `longer/`, put there by `python -m benchmarks.full` after a run of
 params/full.yaml.

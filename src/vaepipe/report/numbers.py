@@ -185,16 +185,21 @@ def _better_in_words(row: Any, conditional: Collection[str]) -> Text:
     return names([row.better]) if row.better else say("table.undecided")
 
 
-def seconds_table(timing: dict) -> pd.DataFrame:
+def seconds_table(timing: dict, failed: Collection[str] = ()) -> pd.DataFrame:
     """Processor seconds of training over the seeds: model, latent_dim and an interval.
 
     Processor and not wall seconds, which depend on what else runs on the machine.
 
     Args:
         timing: what the train stage recorded, by run.
+        failed: names of runs that are in no mean.
     """
     rows = pd.DataFrame(
-        [vars(run) | {"seconds": record["cpu_seconds"]} for run, record in timing.items()]
+        [
+            vars(run) | {"seconds": record["cpu_seconds"]}
+            for run, record in timing.items()
+            if run.name not in failed
+        ]
     )
     return pd.DataFrame(
         [

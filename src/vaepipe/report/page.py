@@ -72,7 +72,7 @@ def render(
         protocol=protocol,
         data=manifest,
         timing=timing,
-        **_numbers(inputs, timing, conditional, is_grey(protocol)),
+        **_numbers(inputs, timing, protocol, conditional),
         **top.texts(matrix, inputs, protocol, known["train"], conditional),
         adversarial_names=names(adversarial) if adversarial else None,
         variational_names=names([m for m in matrix.models if m in variational] or ["vae"]),
@@ -179,14 +179,18 @@ def _claims(results: Results, changes: dict[str, Any], ink: bool) -> dict[str, A
     }
 
 
-def _numbers(inputs: Inputs, timing: dict, conditional: set[str], grey: bool) -> dict[str, Any]:
+def _numbers(
+    inputs: Inputs, timing: dict, protocol: dict[str, Any], conditional: set[str]
+) -> dict[str, Any]:
     """Answers and tables."""
     comparison = inputs.comparison
     differences = read_table(inputs.results.differences_table)
     differences = differences[differences["latent_dim"].isin(inputs.matrix.latent_dims)]
     verdicts = with_verdicts(differences, conditional, max(2, len(inputs.data.classes)))
     shown = inputs.matrix.latent_dims
-    seconds = numbers.seconds_table({r: t for r, t in timing.items() if r.latent_dim in shown})
+    of_shown = {run: record for run, record in timing.items() if run.latent_dim in shown}
+    seconds = numbers.seconds_table(of_shown, protocol["failed_runs"])
+    grey = is_grey(protocol)
     others = tuple(name for name in METRICS if name not in HEADLINE)
     terms = comparison.pivot(index=["latent_dim", "model"], columns="metric", values="mean")
     return {

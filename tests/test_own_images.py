@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 import struct
@@ -145,6 +146,36 @@ def test_the_same_images_are_left_alone_and_changed_ones_are_noticed(tmp_path):
         fetch("folder", made, str(source), size=4)
 
 
+def test_the_state_of_a_source_with_a_name_that_is_no_utf8(tmp_path):
+    """Snakemake asks for it before any job, in which the name is refused, could run."""
+    source = photos(tmp_path / "photos")
+    data = Data("folder", str(source), 0, "auto")
+    state = state_of_source(data)
+    no_utf8(source)
+    assert state_of_source(data) not in ("", state)
+
+
+def test_files_that_are_left_out_are_counted_and_a_class_of_them_is_named(tmp_path, capfd):
+    source = photos(tmp_path / "photos")
+    fetch("folder", tmp_path / "made", str(source))
+    assert "left out" not in capfd.readouterr().err
+    (source / "hexagon").mkdir()
+    for name in ("hexagon/0.GIF", "hexagon/1.gif", "circle/note.txt", "README", ".hidden"):
+        (source / name).touch()
+    fetch("folder", tmp_path / "made", str(source))
+    says = "4 files of other types left out: 2 .gif, 1 .txt, 1 README; no images are in hexagon"
+    assert f"vaepipe: folder: {says}\n" in capfd.readouterr().err
+    for k in range(9):
+        (source / "circle" / f"a.kind{k}").touch()
+        (source / f"none{k}").mkdir()
+        (source / f"none{k}" / "0.gif").touch()
+    fetch("folder", tmp_path / "made", str(source))
+    [line] = [line for line in capfd.readouterr().err.splitlines() if "left out" in line]
+    assert "22 files" in line
+    assert line.count(", ...") == 2
+    assert len(line) < 250
+
+
 def test_damage_to_converted_images_is_noticed(tmp_path):
     source, made = photos(tmp_path / "photos"), tmp_path / "made"
     fetch("folder", made, str(source))
@@ -201,6 +232,17 @@ def link(folder):
 def linked_folder(folder):
     (folder / "hexagon").symlink_to(folder.parent)
     return "hexagon", "symlink"
+
+
+def no_utf8(folder):
+    name = os.fsdecode(b"caf\xe9.png")
+    (folder / "square" / "3.png").rename(folder / "square" / name)
+    return r"'square/caf\udce9.png' is no UTF-8", "rename it"
+
+
+def no_utf8_of_a_class(folder):
+    (folder / "square").rename(folder / os.fsdecode(b"carr\xe9"))
+    return r"carr\udce9", "rename it"
 
 
 def no_image(folder):
@@ -265,7 +307,7 @@ def few(folder):
 
 BAD = [broken, mixed_sizes, alpha, sixteen_bits, huge, link, linked_folder, no_image, single]
 BAD += [one_class, odd_depth, only_train, split_in_two_depths, few]
-BAD += [neither_train_nor_test, empty]
+BAD += [neither_train_nor_test, empty, no_utf8, no_utf8_of_a_class]
 
 
 @pytest.mark.parametrize("damage", BAD, ids=lambda f: f.__name__)

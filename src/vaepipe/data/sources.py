@@ -21,11 +21,11 @@ from vaepipe.data.manifest import (
     FILES,
     MANIFEST,
     OWN,
-    about,
     check,
     describe,
     faults,
     sha256,
+    summary,
     to_text,
     verify,
 )
@@ -79,7 +79,7 @@ def fetch(
 def _own(name: str, folder: Path, source: str, size: int, colour: str) -> dict:
     """The user's own images; files that were made of the same ones are left alone."""
     # Not for the other data sets, which need no image library.
-    from vaepipe.data import own
+    from vaepipe.data import own, tree
 
     place = Path(source).expanduser()
     present = _present(name, folder)
@@ -98,16 +98,14 @@ def _own(name: str, folder: Path, source: str, size: int, colour: str) -> dict:
             f"data.source: {source} is not there; with data.name {name} it must be"
             f" {own.WHERE[name]}"
         )
+    if name == "folder" and (others := tree.left_out(place)):
+        _say(f"{name}: {others}")
     files, more, listing = own.read_own(name, place, size, colour)
     if present == describe(name, files, more):
         return present
     manifest = _install(name, folder, files, more)
     write_bytes(folder / "source.sha256", listing.encode())
-    made = about(manifest)
-    counts = " + ".join(f"{manifest['files'][f]['shape'][0]:,}" for f in FILES[::2])
-    kind = "grey" if made.image[0] == 1 else "colour"
-    classes = f"{len(made.classes)} classes" if made.classes else "no labels"
-    _say(f"{name}: {counts} {kind} images of {made.image[1]} x {made.image[2]}, {classes}")
+    _say(f"{name}: {summary(manifest)}")
     return manifest
 
 

@@ -319,6 +319,24 @@ def test_a_bad_folder_is_refused_in_one_line(damage, tmp_path):
     assert remedy in text
 
 
+@pytest.mark.parametrize(("kind", "channels"), [(2, 3), (4, 2), (6, 4)])
+def test_sixteen_bits_in_several_channels_are_refused(kind, channels, tmp_path):
+    """Pillow opens them as 8 bits. `kind` is the colour type of PNG: RGB, grey with alpha, RGBA."""
+    source = photos(tmp_path / "photos")
+    parts = {
+        b"IHDR": struct.pack(">2I5B", 8, 8, 16, kind, 0, 0, 0),
+        b"IDAT": zlib.compress(8 * (b"\0" + b"\xff" * 8 * channels * 2)),
+        b"IEND": b"",
+    }
+    body = b"\x89PNG\r\n\x1a\n"
+    for name, part in parts.items():
+        body += struct.pack(">I", len(part)) + name + part
+        body += struct.pack(">I", zlib.crc32(name + part))
+    (source / "square" / "3.png").write_bytes(body)
+    text = refused(tmp_path, source)
+    assert "3.png has pixels of 16 bits; save it with 8 bits a channel" in text
+
+
 def test_opaque_alpha_and_palettes_are_taken(tmp_path):
     source = photos(tmp_path / "photos")
     picture(0).convert("RGBA").save(source / "circle" / "0.png")

@@ -420,6 +420,7 @@ def test_an_npz_file_with_names_of_its_classes(tmp_path):
         ),
         ({"train_labels": None}, "training images have no labels"),
         ({"train_labels": np.array(1)}, "one whole number"),
+        ({"train_labels": np.full(30, 2**63, np.uint64)}, "holds 9223372036854775808, allowed"),
         ({"val_images": np.zeros((2, 10, 11, 3), np.uint8)}, r"val_images .*\[10, 11, 3\] each"),
         (
             {"test_images": np.zeros((3, 10, 12, 3), np.uint8), "test_labels": np.arange(3)},
@@ -431,6 +432,46 @@ def test_an_npz_file_with_names_of_its_classes(tmp_path):
 def test_a_bad_npz_file_is_refused_in_one_line(changed, says, tmp_path):
     text = refused(tmp_path, npz(tmp_path / "a.npz", **changed), "npz")
     assert re.search(says, text), text
+
+
+def test_labels_of_two_types_are_whole_numbers(tmp_path):
+    """NumPy makes numbers with a point of int64 beside uint64."""
+    changed = {
+        "train_labels": np.arange(30) % 3,
+        "val_images": np.zeros((2, 10, 12, 3), np.uint8),
+        "val_labels": np.array([0, 1], np.uint64),
+        "test_labels": np.arange(9, dtype=np.uint64) % 3,
+    }
+    fetch("npz", tmp_path / "made", str(npz(tmp_path / "a.npz", **changed)))
+    assert about(verify(tmp_path / "made")).classes == ("0", "1", "2")
+    assert raw(tmp_path / "made")[1][-2:].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (b"red\n\ngreen\nred\n", r"line 4 is 'red', as is line 1; .* each once"),
+        (b"red\ngr\x00een\nblue", r"line 2 is 'gr\\x00een'; allowed is one printable name"),
+        (b"red\ngreen", r"of the training images is 2, but .* 2 classes"),
+        (b"r\xe9d\ngreen\nblue", r"can't be read: 'utf-8'"),
+    ],
+)
+def test_names_of_classes_that_are_refused(names, says, tmp_path):
+    (tmp_path / "classes.txt").write_bytes(names)
+    text = refused(tmp_path, npz(tmp_path / "a.npz"), "npz")
+    assert re.search(says, text), text
+
+
+def test_a_label_below_0_that_has_no_name_is_named(tmp_path):
+    (tmp_path / "classes.txt").write_text("red\ngreen\nblue\n")
+    source = npz(tmp_path / "a.npz", test_labels=np.array([0, 1, 2, -1, 0, 1, 2, 0, 1]))
+    assert "a label of the test images is -1," in refused(tmp_path, source, "npz")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
+    (tmp_path / "classes.txt").write_text("red\ngreen\nblue\n", encoding="utf-8-sig")
+    fetch("npz", tmp_path / "made", str(npz(tmp_path / "a.npz")))
+    assert about(verify(tmp_path / "made")).classes == ("red", "green", "blue")
 
 
 def test_a_zip_bomb_is_refused_by_its_headers(tmp_path, monkeypatch):
@@ -468,6 +509,12 @@ def test_idx_files_of_the_user(tmp_path):
     of = about(verify(tmp_path / "made"))
     assert len(of.classes) == 300
     assert raw(tmp_path / "made")[1].max() == 299
+    for in_order in (np.sort(values[1]), np.sort(values[1])[::-1]):
+        (source / f"{FILES[1]}.gz").write_bytes(gzip.compress(format_idx(in_order)))
+        text = refused(tmp_path / "x", source, "idx")
+        assert f"{FILES[1]}: the images are sorted by class" in text
+        assert "shuffle images and labels together" in text
+    (source / f"{FILES[1]}.gz").write_bytes(gzip.compress(format_idx(values[1])))
     (source / f"{FILES[3]}.gz").unlink()
     assert "test images have no labels" in refused(tmp_path / "x", source, "idx")
 

@@ -14,7 +14,7 @@ from urllib.request import url2pathname
 
 from vaepipe.core.errors import UserError
 from vaepipe.core.files import write_bytes
-from vaepipe.data import named, wheel
+from vaepipe.data import named, transfer, wheel
 from vaepipe.data.idx import parse_idx
 from vaepipe.data.manifest import (
     DATA_SETS,
@@ -72,6 +72,8 @@ def fetch(
                 " are 0 and auto"
             )
         return _present(name, folder) or _install(name, folder, _bring(name, source, timeout))
+    except UserError as error:
+        raise UserError(transfer.without_user(str(error))) from error
     except OSError as error:
         raise UserError(f"{error.filename or folder}: {error.strerror or error}") from error
 
@@ -295,4 +297,4 @@ def _install(name: str, folder: Path, files: dict[str, bytes], more: dict | None
 
 
 def _say(text: str) -> None:
-    print(f"vaepipe: {text}", file=sys.stderr, flush=True)
+    print(f"vaepipe: {transfer.without_user(text)}", file=sys.stderr, flush=True)

@@ -99,8 +99,8 @@ def _opened(image: Source, name: str) -> Image.Image:
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or image.shape[2:] not in ((), (3,)) or image.ndim < 2:
             raise UserError(
-                f"{name} is an array of {image.dtype} and shape {list(image.shape)}; allowed is uint8"
-                " of [height, width] or [height, width, 3]"
+                f"{name} is an array of {image.dtype} and shape {list(image.shape)}; allowed is"
+                " uint8 of [height, width] or [height, width, 3]"
             )
         return Image.fromarray(image).convert("RGB")
     return open_image(Path(image))[0]

@@ -451,6 +451,23 @@ def test_a_source_that_the_user_names_is_the_only_one(
     assert not (tmp_path / "mnist").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("mnist", servers.refusing().replace("://", "://someone:hush%40@")),
+        ("mnist", "ftp://someone:hush@127.0.0.1/"),
+        ("mnist", "http://someone:hush@[half"),
+        ("folder", "http://someone:hush@127.0.0.1/photos"),
+    ],
+)
+def test_no_message_has_the_password_of_a_source(name, source, tmp_path, capfd):
+    with pytest.raises(UserError) as error:
+        fetch(name, tmp_path / "made", source, TIMEOUT)
+    said = str(error.value) + capfd.readouterr().err
+    assert f"{source.partition('://')[0]}://***@{source.rpartition('@')[2]}" in said
+    assert "hush" not in said
+
+
 def test_one_wrong_file_of_four_leaves_nothing(tmp_path, mnist_raw):
     source = write_folder(tmp_path / "source", mnist_raw)
     flip_a_bit(source / FILES[3])

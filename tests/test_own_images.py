@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 import struct
@@ -145,6 +146,36 @@ def test_the_same_images_are_left_alone_and_changed_ones_are_noticed(tmp_path):
         fetch("folder", made, str(source), size=4)
 
 
+def test_the_state_of_a_source_with_a_name_that_is_no_utf8(tmp_path):
+    """Snakemake asks for it before any job, in which the name is refused, could run."""
+    source = photos(tmp_path / "photos")
+    data = Data("folder", str(source), 0, "auto")
+    state = state_of_source(data)
+    no_utf8(source)
+    assert state_of_source(data) not in ("", state)
+
+
+def test_files_that_are_left_out_are_counted_and_a_class_of_them_is_named(tmp_path, capfd):
+    source = photos(tmp_path / "photos")
+    fetch("folder", tmp_path / "made", str(source))
+    assert "left out" not in capfd.readouterr().err
+    (source / "hexagon").mkdir()
+    for name in ("hexagon/0.GIF", "hexagon/1.gif", "circle/note.txt", "README", ".hidden"):
+        (source / name).touch()
+    fetch("folder", tmp_path / "made", str(source))
+    says = "4 files of other types left out: 2 .gif, 1 .txt, 1 README; no images are in hexagon"
+    assert f"vaepipe: folder: {says}\n" in capfd.readouterr().err
+    for k in range(9):
+        (source / "circle" / f"a.kind{k}").touch()
+        (source / f"none{k}").mkdir()
+        (source / f"none{k}" / "0.gif").touch()
+    fetch("folder", tmp_path / "made", str(source))
+    [line] = [line for line in capfd.readouterr().err.splitlines() if "left out" in line]
+    assert "22 files" in line
+    assert line.count(", ...") == 2
+    assert len(line) < 250
+
+
 def test_damage_to_converted_images_is_noticed(tmp_path):
     source, made = photos(tmp_path / "photos"), tmp_path / "made"
     fetch("folder", made, str(source))
@@ -201,6 +232,17 @@ def link(folder):
 def linked_folder(folder):
     (folder / "hexagon").symlink_to(folder.parent)
     return "hexagon", "symlink"
+
+
+def no_utf8(folder):
+    name = os.fsdecode(b"caf\xe9.png")
+    (folder / "square" / "3.png").rename(folder / "square" / name)
+    return r"'square/caf\udce9.png' is no UTF-8", "rename it"
+
+
+def no_utf8_of_a_class(folder):
+    (folder / "square").rename(folder / os.fsdecode(b"carr\xe9"))
+    return r"carr\udce9", "rename it"
 
 
 def no_image(folder):
@@ -265,7 +307,7 @@ def few(folder):
 
 BAD = [broken, mixed_sizes, alpha, sixteen_bits, huge, link, linked_folder, no_image, single]
 BAD += [one_class, odd_depth, only_train, split_in_two_depths, few]
-BAD += [neither_train_nor_test, empty]
+BAD += [neither_train_nor_test, empty, no_utf8, no_utf8_of_a_class]
 
 
 @pytest.mark.parametrize("damage", BAD, ids=lambda f: f.__name__)
@@ -275,6 +317,24 @@ def test_a_bad_folder_is_refused_in_one_line(damage, tmp_path):
     text = refused(tmp_path, source)
     assert what in text
     assert remedy in text
+
+
+@pytest.mark.parametrize(("kind", "channels"), [(2, 3), (4, 2), (6, 4)])
+def test_sixteen_bits_in_several_channels_are_refused(kind, channels, tmp_path):
+    """Pillow opens them as 8 bits. `kind` is the colour type of PNG: RGB, grey with alpha, RGBA."""
+    source = photos(tmp_path / "photos")
+    parts = {
+        b"IHDR": struct.pack(">2I5B", 8, 8, 16, kind, 0, 0, 0),
+        b"IDAT": zlib.compress(8 * (b"\0" + b"\xff" * 8 * channels * 2)),
+        b"IEND": b"",
+    }
+    body = b"\x89PNG\r\n\x1a\n"
+    for name, part in parts.items():
+        body += struct.pack(">I", len(part)) + name + part
+        body += struct.pack(">I", zlib.crc32(name + part))
+    (source / "square" / "3.png").write_bytes(body)
+    text = refused(tmp_path, source)
+    assert "3.png has pixels of 16 bits; save it with 8 bits a channel" in text
 
 
 def test_opaque_alpha_and_palettes_are_taken(tmp_path):
@@ -360,6 +420,7 @@ def test_an_npz_file_with_names_of_its_classes(tmp_path):
         ),
         ({"train_labels": None}, "training images have no labels"),
         ({"train_labels": np.array(1)}, "one whole number"),
+        ({"train_labels": np.full(30, 2**63, np.uint64)}, "holds 9223372036854775808, allowed"),
         ({"val_images": np.zeros((2, 10, 11, 3), np.uint8)}, r"val_images .*\[10, 11, 3\] each"),
         (
             {"test_images": np.zeros((3, 10, 12, 3), np.uint8), "test_labels": np.arange(3)},
@@ -371,6 +432,46 @@ def test_an_npz_file_with_names_of_its_classes(tmp_path):
 def test_a_bad_npz_file_is_refused_in_one_line(changed, says, tmp_path):
     text = refused(tmp_path, npz(tmp_path / "a.npz", **changed), "npz")
     assert re.search(says, text), text
+
+
+def test_labels_of_two_types_are_whole_numbers(tmp_path):
+    """NumPy makes numbers with a point of int64 beside uint64."""
+    changed = {
+        "train_labels": np.arange(30) % 3,
+        "val_images": np.zeros((2, 10, 12, 3), np.uint8),
+        "val_labels": np.array([0, 1], np.uint64),
+        "test_labels": np.arange(9, dtype=np.uint64) % 3,
+    }
+    fetch("npz", tmp_path / "made", str(npz(tmp_path / "a.npz", **changed)))
+    assert about(verify(tmp_path / "made")).classes == ("0", "1", "2")
+    assert raw(tmp_path / "made")[1][-2:].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (b"red\n\ngreen\nred\n", r"line 4 is 'red', as is line 1; .* each once"),
+        (b"red\ngr\x00een\nblue", r"line 2 is 'gr\\x00een'; allowed is one printable name"),
+        (b"red\ngreen", r"of the training images is 2, but .* 2 classes"),
+        (b"r\xe9d\ngreen\nblue", r"can't be read: 'utf-8'"),
+    ],
+)
+def test_names_of_classes_that_are_refused(names, says, tmp_path):
+    (tmp_path / "classes.txt").write_bytes(names)
+    text = refused(tmp_path, npz(tmp_path / "a.npz"), "npz")
+    assert re.search(says, text), text
+
+
+def test_a_label_below_0_that_has_no_name_is_named(tmp_path):
+    (tmp_path / "classes.txt").write_text("red\ngreen\nblue\n")
+    source = npz(tmp_path / "a.npz", test_labels=np.array([0, 1, 2, -1, 0, 1, 2, 0, 1]))
+    assert "a label of the test images is -1," in refused(tmp_path, source, "npz")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
+    (tmp_path / "classes.txt").write_text("red\ngreen\nblue\n", encoding="utf-8-sig")
+    fetch("npz", tmp_path / "made", str(npz(tmp_path / "a.npz")))
+    assert about(verify(tmp_path / "made")).classes == ("red", "green", "blue")
 
 
 def test_a_zip_bomb_is_refused_by_its_headers(tmp_path, monkeypatch):
@@ -408,6 +509,12 @@ def test_idx_files_of_the_user(tmp_path):
     of = about(verify(tmp_path / "made"))
     assert len(of.classes) == 300
     assert raw(tmp_path / "made")[1].max() == 299
+    for in_order in (np.sort(values[1]), np.sort(values[1])[::-1]):
+        (source / f"{FILES[1]}.gz").write_bytes(gzip.compress(format_idx(in_order)))
+        text = refused(tmp_path / "x", source, "idx")
+        assert f"{FILES[1]}: the images are sorted by class" in text
+        assert "shuffle images and labels together" in text
+    (source / f"{FILES[1]}.gz").write_bytes(gzip.compress(format_idx(values[1])))
     (source / f"{FILES[3]}.gz").unlink()
     assert "test images have no labels" in refused(tmp_path / "x", source, "idx")
 

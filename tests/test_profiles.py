@@ -50,6 +50,22 @@ def test_jobs_ask_for_no_gpu_of_the_machine_that_reads_the_profile():
             assert profile["set-resources"][rule]["gpu"] == 0
 
 
+def test_account_and_partition_of_slurm_are_set_by_taking_the_comment_signs_away():
+    text = (ROOT / "profiles/slurm/profile.yaml").read_text()
+    changed = re.sub(r"^  # (.*slurm_(account|partition).*)$", r"  \1", text, flags=re.M)
+    asked = yaml.safe_load(changed)["default-resources"]
+    assert asked[:2] == ["slurm_account=your-account", "slurm_partition=your-partition"]
+    assert asked[2:] == yaml.safe_load(text)["default-resources"]
+
+
+def test_claims_ask_for_the_memory_of_all_their_processes():
+    words = ["-n", "--cores", "2", "--config", "claims={processes: 7}"]
+    done = run_in(ROOT, "snakemake", "results/claims.json", *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    [job] = re.findall(r"^rule claims:\n.*?(?=\n\n)", done.stdout + done.stderr, re.M | re.S)
+    assert "mem_mb=6400" in job
+
+
 def test_the_image_is_built_from_the_lock():
     recipe = (ROOT / "Dockerfile").read_text()
     copied = re.search(r"^COPY (.+) \./$", recipe, re.M).group(1).split()

@@ -1,6 +1,7 @@
 """Which trials a sweep makes, what is chosen among them, and how it is shown."""
 
 import math
+import random
 
 import pandas as pd
 import pytest
@@ -61,6 +62,37 @@ def test_a_random_search_is_the_same_for_the_same_seed_and_stays_in_its_ranges()
 def test_a_logarithmic_range_has_as_many_draws_in_every_decade():
     rates = [t.settings.learning_rate for t in trials(RANDOM | {"trials": 1000})]
     assert 400 < sum(rate < 0.01 for rate in rates) < 600
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_draws_of_a_narrow_range_differ_and_stay_in_it(scale):
+    """With four digits they were 0.999 and 1, which no setting may be."""
+    narrow = {"adam_beta2": {"low": 0.999, "high": 0.99999, "scale": scale}}
+    found = [t.settings.adam_beta2 for t in trials(RANDOM | {"trials": 500, "settings": narrow})]
+    assert 0.999 <= min(found) < 0.9991
+    assert 0.9999 < max(found) <= 0.99999
+    assert len(set(found)) == 500
+
+
+@pytest.mark.parametrize(("share", "drawn"), [(0.0, 0.100004), (0.5, 0.55), (1.0, 0.999996)])
+def test_rounding_to_four_digits_does_not_leave_the_range(share, drawn):
+    class Fixed(random.Random):
+        def random(self):
+            return share
+
+    choices = {"low": 0.100004, "high": 0.999996, "scale": "linear"}
+    assert sweep._drawn("beta", choices, Fixed()) == drawn
+
+
+def test_numbers_that_snakemakes_loader_leaves_as_text_are_numbers():
+    """YAML 1.1, which Snakemake reads, has no number 1e-3, and `--config` gives texts alone."""
+    learning_rate = {"low": "1e-3", "high": "1e-1", "scale": "log"}
+    texts = {"learning_rate": learning_rate, "hidden": [["16"], "[32, 16]"], "batch_size": ["20"]}
+    numbers = {**RANDOM["settings"], "batch_size": [20]}
+    section = RANDOM | {"trials": "8", "seed": "0", "seeds": ["100"], "settings": texts}
+    assert trials(section) == trials(RANDOM | {"settings": numbers})
+    grid = GRID | {"trials": 2, "settings": {"learning_rate": ["1e-4", "1e-3"]}}
+    assert [t.changes["learning_rate"] for t in trials(grid)] == [1e-4, 1e-3]
 
 
 def test_more_trials_leave_the_earlier_ones_as_they_are():

@@ -27,6 +27,14 @@ COLOUR = {
 }
 
 
+DIGIT = np.eye(28, dtype=np.uint8) * 255
+
+
+def clear() -> Image.Image:
+    """An image that one sees through."""
+    return Image.new("RGBA", (9, 9), (0, 0, 0, 9))
+
+
 @pytest.fixture
 def results(tmp_path):
     """A folder of results with untrained models of digits, and one of colour images."""
@@ -137,6 +145,15 @@ def test_colour_images(results):
         (lambda r: vaepipe.encode([np.zeros((9, 9))], "vae", results=r), "float64"),
         (lambda r: vaepipe.encode([np.zeros((9, 9, 4), np.uint8)], "vae", results=r), "9, 9, 4"),
         (lambda r: vaepipe.encode([np.zeros((9, 9, 1), np.uint8)], "vae", results=r), "9, 9, 1"),
+        (
+            lambda r: vaepipe.encode([DIGIT, np.zeros((9, 9))], "vae", results=r, notes=[]),
+            r"^images\[1\] is an array of float64",
+        ),
+        (lambda r: vaepipe.encode([clear()], "vae", results=r), r"images\[0\] is transparent"),
+        (
+            lambda r: vaepipe.encode([Image.new("I;16", (9, 9))], "vae", results=r),
+            r"images\[0\] has pixels of mode I;16",
+        ),
         (lambda r: vaepipe.score([], "vae", results=r, samples=0), "0 samples .* 1 to 1,000,000"),
         (lambda r: vaepipe.encode([], "vae", results=str(r)), "no image"),
         (lambda r: vaepipe.encode([], "vae", results=r), "no image"),
@@ -149,8 +166,8 @@ def test_colour_images(results):
         (lambda r: vaepipe.sample("vae", 0, results=r), "1 to 100,000"),
         (lambda r: vaepipe.interpolate("a", "b", "vae", steps=1, results=r), "2 to 1,000"),
         (
-            lambda r: vaepipe.encode([np.zeros((9, 9), np.uint8)], "vae", results=r, invert=True),
-            "one colour",
+            lambda r: vaepipe.encode([DIGIT, DIGIT * 0], "vae", results=r, notes=[], invert=True),
+            r"images\[1\] is of one colour",
         ),
     ],
 )
@@ -186,6 +203,12 @@ def test_the_commands(results, photo, tmp_path, monkeypatch, capsys):
     assert Image.open("i.png").size == (4 * (10 * 29 - 1), 4 * 28)  # readable on a screen
     with pytest.raises(SystemExit, match=r"vaepipe: s\.jpg: allowed is a name that ends in \.png"):
         run(monkeypatch, "sample", *of, "vae", "--out", "s.jpg")
+
+
+def test_a_blank_file_is_named(results, photo, tmp_path):
+    Image.new("RGB", (9, 9), "white").save(tmp_path / "blank.png")
+    with pytest.raises(UserError, match=r"blank\.png is of one colour"):
+        vaepipe.encode([photo, tmp_path / "blank.png"], "vae", results=results, invert=True)
 
 
 def test_a_grid_shows_ink_as_dark_and_photographs_as_they_are(tmp_path):

@@ -17,7 +17,7 @@ from typing import Any
 from vaepipe.core.errors import UserError
 from vaepipe.models.names import split
 from vaepipe.params import Train
-from vaepipe.values import problems_of
+from vaepipe.values import problems_of, retyped
 
 KEYS = ("method", "trials", "seed", "seeds", "settings")
 METHODS = ("grid", "random")
@@ -83,6 +83,8 @@ def check(
 ) -> Sweep:
     """The sweep that a section describes; one `UserError` names all that is wrong with it.
 
+    A text where a number belongs is read as YAML: Snakemake's loader leaves 1e-4 a text.
+
     Args:
         train: the settings that the trials differ from.
         test_seeds: the matrix's seeds, which the trials must not be trained with.
@@ -90,6 +92,7 @@ def check(
     """
     if not isinstance(section, Mapping) or set(section) != set(KEYS):
         raise UserError(f"sweep is {section!r:.80}, allowed is a section with {', '.join(KEYS)}")
+    section = _retyped(section)
     problems = []
     if gans := [model for model in models if split(model)[0] == "gan"]:
         problems.append(f"trials can't be of {gans[0]}, which has no loss to compare them by")
@@ -120,6 +123,26 @@ def check(
         lines = "\n".join(f"  sweep.{problem}" for problem in problems)
         raise UserError(f"the sweep can't be used:\n{lines}")
     return Sweep(**{**section, "seeds": tuple(seeds), "settings": dict(section["settings"])})
+
+
+def _retyped(section: Mapping[str, Any]) -> dict[str, Any]:
+    kinds = {f.name: f.type for f in fields(Sweep)}
+    section = {key: retyped(value, kinds[key]) for key, value in section.items()}
+    if isinstance(section["settings"], Mapping):
+        types = {f.name: f.type for f in fields(Train)}
+        section["settings"] = {
+            name: _retyped_choices(choices, types.get(name, str))
+            for name, choices in section["settings"].items()
+        }
+    return section
+
+
+def _retyped_choices(choices: Any, kind: Any) -> Any:
+    if isinstance(choices, list):
+        return [retyped(one, kind) for one in choices]
+    if isinstance(choices, Mapping):
+        return {k: retyped(v, str if k == "scale" else kind) for k, v in choices.items()}
+    return choices
 
 
 def _whole(value: Any, low: int, high: int) -> bool:
@@ -189,7 +212,7 @@ def _trial(changes: dict[str, Any], train: Train) -> Trial:
 
 
 def _drawn(name: str, choices: Any, rng: random.Random) -> Any:
-    """One value of a setting: of a list, or of a range to four digits."""
+    """One value of a setting: of a list, or of a range, to four digits more than its ends share."""
     if isinstance(choices, list):
         return choices[int(rng.random() * len(choices))]
     low, high = choices["low"], choices["high"]
@@ -197,7 +220,10 @@ def _drawn(name: str, choices: Any, rng: random.Random) -> Any:
     log = choices["scale"] == "log"
     value = low * (high / low) ** share if log else low + share * (high - low)
     kind = next(f.type for f in fields(Train) if f.name == name)
-    return round(value) if kind is int else float(f"{value:.4g}")
+    if kind is int:
+        return round(value)
+    digits = 4 + math.floor(math.log10(high / (high - low)))
+    return min(max(float(f"{value:.{digits}g}"), float(low)), float(high))
 
 
 def cell_name(model: str, latent_dim: int) -> str:

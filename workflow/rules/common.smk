@@ -57,6 +57,14 @@ def gpus(stage):
     return GPUS[getattr(settings, stage).device]
 
 
+def memory_of_claims(wildcards, attempt):
+    """MiB that claims asks a scheduler for: 780 for each process, and for the one that starts them.
+
+    Not by `threads`, which Snakemake holds to the cores of the login node.
+    """
+    return 800 * (1 + settings.claims.processes) * attempt
+
+
 def folder_of(files):
     """The folder of the first of some files, for a command.
 

@@ -69,6 +69,8 @@ rule claims:
     conda:
         "../envs/vaepipe.yaml"
     threads: settings.claims.processes
+    resources:
+        mem_mb=memory_of_claims,
     params:
         code=code("claims"),
         matrix=flags("matrix"),

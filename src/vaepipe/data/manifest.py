@@ -219,5 +219,14 @@ def to_text(manifest: dict) -> bytes:
     return (json.dumps(manifest, indent=2) + "\n").encode()
 
 
+def summary(manifest: Mapping[str, Any]) -> str:
+    """How many images there are, of which kind, size and classes, in a line."""
+    counts = " + ".join(f"{manifest['files'][file]['shape'][0]:,}" for file in FILES[::2])
+    of = about(manifest)
+    kind = "grey" if of.image[0] == 1 else "colour"
+    classes = f"{len(of.classes)} classes" if of.classes else "no labels"
+    return f"{counts} {kind} images of {of.image[1]} x {of.image[2]}, {classes}"
+
+
 def sha256(data: bytes | np.ndarray) -> str:
     return hashlib.sha256(data).hexdigest()

@@ -25,8 +25,8 @@ def read_npz(path: Path, size: int) -> tuple[dict[str, np.ndarray], str]:
         size: as `data.size`; where it is 0, images larger than allowed are not read.
 
     Returns:
-        Images `[n, height, width]` or `[n, height, width, channels]`, uint8, and labels `[n]`;
-        labels and validation images only where the file has them.
+        Images `[n, height, width]` or `[n, height, width, channels]`, uint8, and labels `[n]`,
+        int64; labels and validation images only where the file has them.
 
     Raises:
         UserError: naming the file and the array that is missing or not allowed. Objects are
@@ -46,9 +46,10 @@ def read_npz(path: Path, size: int) -> tuple[dict[str, np.ndarray], str]:
             shapes = {name: _header(archive, members[name], path, name) for name in wanted}
             _refuse(path, shapes, size)
             arrays = {name: _array(archive, members[name]) for name in wanted}
+            labels = {n: _whole(a, path, n) for n, a in arrays.items() if n.endswith("labels")}
     except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise UserError(f"{path} can't be read as .npz: {error}") from error
-    return {n: a if n.endswith("images") else a.reshape(len(a)) for n, a in arrays.items()}, digest
+    return arrays | labels, digest
 
 
 def _header(
@@ -103,3 +104,11 @@ def _refuse(path: Path, shapes: dict[str, tuple[tuple[int, ...], np.dtype]], siz
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
     with archive.open(member) as stream:
         return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def _whole(labels: np.ndarray, path: Path, name: str) -> np.ndarray:
+    """Labels of one type, so that those of several arrays can be put together."""
+    whole = labels.reshape(len(labels)).astype(np.int64)
+    if labels.dtype.kind == "u" and (whole < 0).any():
+        raise UserError(f"{path}: {name} holds {labels.max()}, allowed is up to {2**63 - 1}")
+    return whole

@@ -138,10 +138,10 @@ def named_labels(found: Own, source: Path) -> tuple[list[np.ndarray], Sequence[s
     for where, part in parts.items():
         if numbers is not None:
             part.labels = np.array([numbers[int(one)] for one in part.labels])
-        elif part.labels.min() < 0 or part.labels.max() >= len(names):
+        elif (unnamed := (part.labels < 0) | (part.labels >= len(names))).any():
             raise UserError(
-                f"{source}: a label of the {where} images is {part.labels.max()}, but there are"
-                f" names for {len(names)} classes, counted from 0"
+                f"{source}: a label of the {where} images is {part.labels[unnamed][0]}, but there"
+                f" are names for {len(names)} classes, counted from 0"
             )
         labels.append(part.labels)
     if not 2 <= len(names) <= MOST_CLASSES:
@@ -181,13 +181,21 @@ def _names(source: Path, digests: dict[str, str]) -> list[str]:
         return []
     try:
         body = path.read_bytes()
-        names = [line.strip() for line in body.decode().splitlines() if line.strip()]
+        lines = body.decode("utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise UserError(f"{path} can't be read: {error}") from error
-    if len(set(names)) < len(names) or not all(name.isprintable() for name in names):
-        raise UserError(f"{path}: allowed is one printable name a line, each once")
+    names: dict[str, int] = {}
+    for number, name in enumerate(map(str.strip, lines), 1):
+        if name in names or not name.isprintable():
+            raise UserError(
+                f"{path}: line {number} is {name!r}"
+                + (f", as is line {names[name]}" if name in names else "")
+                + "; allowed is one printable name a line, each once"
+            )
+        if name:
+            names[name] = number
     digests[NAMES] = sha256(body)
-    return names
+    return list(names)
 
 
 def _folder(source: Path, size: int) -> Own:
@@ -246,7 +254,20 @@ def _idx(source: Path, size: int) -> Own:
         pixels = pixels.transpose(0, 2, 3, 1) if pixels.ndim == 4 else pixels[..., None]
         assert pixels.shape[-1] in CHANNELS
         parts.append(Part(pixels, arrays.get(labels)))
+    _refuse_one_class_after_another(parts[0].labels, source / FILES[1])
     return Own(*parts, _names(source, digests), digests)
+
+
+def _refuse_one_class_after_another(labels: np.ndarray | None, path: Path) -> None:
+    """The last images, kept for validation, would be of few classes, and so would the first."""
+    if labels is None:
+        return
+    classes = len(np.unique(labels))
+    if classes > 1 and np.count_nonzero(labels[1:] != labels[:-1]) == classes - 1:
+        raise UserError(
+            f"{path}: the images are sorted by class, and their order is kept; shuffle images and"
+            " labels together, so that the last ones, for validation, are of all classes"
+        )
 
 
 def _raw(source: Path, file: str) -> bytes | None:

@@ -49,9 +49,7 @@ def open_image(path: Path) -> tuple[Image.Image, str]:
             # Pillow warns of large images; the limit here is stricter.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
-                _refuse_by_header(path, image)
-                image.load()
-                upright = ImageOps.exif_transpose(image)
+                taken = as_rgb(image, str(path))
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:
         reason = str(error) if "exceeds" in str(error) else "not a PNG, JPEG, BMP or WebP image"
         raise UserError(f"{path}: {reason}; replace or remove it") from error
@@ -60,29 +58,48 @@ def open_image(path: Path) -> tuple[Image.Image, str]:
         raise UserError(f"{path} can't be read as an image: {reason}; replace or remove it") from (
             error
         )
-    return _opaque(path, upright), hashlib.sha256(body).hexdigest()
+    return taken, hashlib.sha256(body).hexdigest()
 
 
-def _refuse_by_header(path: Path, image: Image.Image) -> None:
+def as_rgb(image: Image.Image, name: str) -> Image.Image:
+    """An image as RGB, the right way up.
+
+    Args:
+        name: what messages call it.
+
+    Raises:
+        UserError: it is too large, has more than 8 bits a channel or is transparent.
+    """
+    _refuse_by_header(name, image)
+    return _opaque(name, ImageOps.exif_transpose(image))
+
+
+def _refuse_by_header(name: str, image: Image.Image) -> None:
     width, height = image.size
     if width * height > MEGAPIXELS * 10**6:
         raise UserError(
-            f"{path} has {width * height / 10**6:.0f} megapixels, allowed are {MEGAPIXELS}; make it"
+            f"{name} has {width * height / 10**6:.0f} megapixels, allowed are {MEGAPIXELS}; make it"
             " smaller or remove it"
         )
-    if image.mode not in BAND:
-        raise UserError(
-            f"{path} has pixels of mode {image.mode}, such as of 16 bits; save it with 8 bits a"
-            " channel"
-        )
+    if image.mode not in BAND or _has_sixteen_bits(image):
+        kind = f"mode {image.mode}, such as of 16 bits" if image.mode not in BAND else "16 bits"
+        raise UserError(f"{name} has pixels of {kind}; save it with 8 bits a channel")
 
 
-def _opaque(path: Path, image: Image.Image) -> Image.Image:
+def _has_sixteen_bits(image: Image.Image) -> bool:
+    """Whether Pillow would reduce 16 bits a channel to 8 as it decodes: of a PNG with several.
+
+    What a tile is encoded as is its last element, such as RGB;16B.
+    """
+    return image.format == "PNG" and any("16" in str(tile[3]) for tile in image.tile)
+
+
+def _opaque(name: str, image: Image.Image) -> Image.Image:
     if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
         image = image.convert("RGBA")
         if image.getchannel("A").getextrema()[0] < 255:
             raise UserError(
-                f"{path} is transparent in places (it has an alpha channel); save it without"
+                f"{name} is transparent in places (it has an alpha channel); save it without"
             )
     return image.convert("RGB")
 

@@ -14,18 +14,18 @@ from urllib.request import url2pathname
 
 from vaepipe.core.errors import UserError
 from vaepipe.core.files import write_bytes
-from vaepipe.data import named, wheel
+from vaepipe.data import named, transfer, wheel
 from vaepipe.data.idx import parse_idx
 from vaepipe.data.manifest import (
     DATA_SETS,
     FILES,
     MANIFEST,
     OWN,
-    about,
     check,
     describe,
     faults,
     sha256,
+    summary,
     to_text,
     verify,
 )
@@ -72,6 +72,8 @@ def fetch(
                 " are 0 and auto"
             )
         return _present(name, folder) or _install(name, folder, _bring(name, source, timeout))
+    except UserError as error:
+        raise UserError(transfer.without_user(str(error))) from error
     except OSError as error:
         raise UserError(f"{error.filename or folder}: {error.strerror or error}") from error
 
@@ -79,7 +81,7 @@ def fetch(
 def _own(name: str, folder: Path, source: str, size: int, colour: str) -> dict:
     """The user's own images; files that were made of the same ones are left alone."""
     # Not for the other data sets, which need no image library.
-    from vaepipe.data import own
+    from vaepipe.data import own, tree
 
     place = Path(source).expanduser()
     present = _present(name, folder)
@@ -98,16 +100,14 @@ def _own(name: str, folder: Path, source: str, size: int, colour: str) -> dict:
             f"data.source: {source} is not there; with data.name {name} it must be"
             f" {own.WHERE[name]}"
         )
+    if name == "folder" and (others := tree.left_out(place)):
+        _say(f"{name}: {others}")
     files, more, listing = own.read_own(name, place, size, colour)
     if present == describe(name, files, more):
         return present
     manifest = _install(name, folder, files, more)
     write_bytes(folder / "source.sha256", listing.encode())
-    made = about(manifest)
-    counts = " + ".join(f"{manifest['files'][f]['shape'][0]:,}" for f in FILES[::2])
-    kind = "grey" if made.image[0] == 1 else "colour"
-    classes = f"{len(made.classes)} classes" if made.classes else "no labels"
-    _say(f"{name}: {counts} {kind} images of {made.image[1]} x {made.image[2]}, {classes}")
+    _say(f"{name}: {summary(manifest)}")
     return manifest
 
 
@@ -297,4 +297,4 @@ def _install(name: str, folder: Path, files: dict[str, bytes], more: dict | None
 
 
 def _say(text: str) -> None:
-    print(f"vaepipe: {text}", file=sys.stderr, flush=True)
+    print(f"vaepipe: {transfer.without_user(text)}", file=sys.stderr, flush=True)

@@ -43,9 +43,9 @@ def state_of_source(data: Any, folder: Path = Path("data")) -> str:
                 continue
             path = os.path.join(top, name)
             about = os.lstat(path)
-            whole.update(
-                f"{os.path.relpath(path, base)} {about.st_size} {about.st_mtime_ns}\n".encode()
-            )
+            # A name may be no UTF-8, which the download refuses.
+            place = os.fsencode(os.path.relpath(path, base))
+            whole.update(place + f" {about.st_size} {about.st_mtime_ns}\n".encode())
         if source.is_file():
             break
     return whole.hexdigest()

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 import time
 import zlib
 from concurrent.futures import Future
@@ -25,6 +26,11 @@ class SourceError(Exception):
 
 class AbsentError(SourceError):
     """The source does not have, or does not give, the file that was asked for."""
+
+
+def without_user(text: str) -> str:
+    """A text, such as an error's, with `***` for user and password of the addresses in it."""
+    return re.sub(r"://[^/?#\s]*@", "://***@", text)
 
 
 def download(url: str, timeout: float, largest: int = LARGEST) -> bytes:

@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ import numpy as np
 from vaepipe.core.errors import UserError
 from vaepipe.data.pictures import SUFFIXES, Picture, progress, read_pictures
 
+SHOWN = 5  # kinds or folders that a message names
 TEST_SHARE = 0.2  # of each class, where the folder has no split of its own
 LAYOUT = (
     "allowed are train/<class>/<image> with test/<class>/<image>, or <class>/<image>, or images"
@@ -109,21 +111,56 @@ def found(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise UserError(f"data.source: {folder} must be a folder of images")
     paths = []
-    for top, folders, files in os.walk(folder, onerror=_unreadable):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    for top, folders, files in _walk(folder):
         for name in (*folders, *files):
-            if (path := Path(top, name)).is_symlink():
+            if (top / name).is_symlink():
                 raise UserError(
-                    f"{path} is a symlink, which is not followed; put the file itself there"
+                    f"{top / name} is a symlink, which is not followed; put the file itself there"
                 )
-        paths += [
-            Path(top, name).relative_to(folder)
-            for name in files
-            if name.lower().endswith(SUFFIXES) and not name.startswith(".")
-        ]
+        paths += [(top / name).relative_to(folder) for name in files if _is_image(name)]
+    for path in paths:
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            raise UserError(f"{folder}: the name {str(path)!r} is no UTF-8; rename it") from None
     if not paths:
         raise UserError(f"{folder} has no images ({', '.join(SUFFIXES)}); {LAYOUT}")
     return sorted(paths, key=lambda path: hashlib.sha256(path.as_posix().encode()).digest())
+
+
+def left_out(folder: Path) -> str:
+    """How many files of other types the folder has, of which, and which folders have no others.
+
+    Empty if there are none.
+    """
+    kinds: Counter[str] = Counter()
+    without = []
+    for top, folders, files in _walk(folder):
+        others = [Path(name).suffix.lower() or name for name in files if not _is_image(name)]
+        kinds.update(others)
+        if others and len(others) == len(files) and not folders and top != folder:
+            without.append(str(top.relative_to(folder)))
+    if not kinds:
+        return ""
+    most = sorted(kinds, key=lambda kind: (-kinds[kind], kind))[:SHOWN]
+    counts = ", ".join(f"{kinds[kind]:,} {kind}" for kind in most)
+    text = f"{kinds.total():,} file{'s' * (kinds.total() > 1)} of other types left out: {counts}"
+    text += ", ..." * (len(kinds) > SHOWN)
+    if without:
+        text += f"; no images are in {', '.join(sorted(without)[:SHOWN])}"
+        text += ", ..." * (len(without) > SHOWN)
+    return text
+
+
+def _walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """As `os.walk`, without names that begin with a dot."""
+    for top, folders, files in os.walk(folder, onerror=_unreadable):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield Path(top), folders, [name for name in files if not name.startswith(".")]
+
+
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES)
 
 
 def _unreadable(error: OSError) -> None:

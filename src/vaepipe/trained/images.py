@@ -12,7 +12,7 @@ from torch import Tensor
 from vaepipe.core.errors import UserError
 from vaepipe.core.files import replacing
 from vaepipe.data.manifest import About
-from vaepipe.data.pictures import is_grey, luminance, open_image, resized
+from vaepipe.data.pictures import as_rgb, is_grey, luminance, open_image, resized
 
 SHARE = 20 / 28  # of an image's side that MNIST's digits fill
 LIGHT = 127  # mean of an image's border above which it is taken for light paper
@@ -23,23 +23,27 @@ ENLARGED, LARGEST = 120, 2400
 Source = str | Path | np.ndarray | Image.Image
 
 
-def prepared(image: Source, data: About, invert: bool = False) -> tuple[np.ndarray, list[str]]:
+def prepared(
+    image: Source, data: About, invert: bool = False, name: str = "the image"
+) -> tuple[np.ndarray, list[str]]:
     """One image as the model's pixels `[pixels]` uint8, and what was done to it.
 
     Args:
         image: a file, a Pillow image, or an array `[height, width]` or `[height, width, 3]` uint8.
         data: what the model's images are.
         invert: make dark ink on light paper bright ink on black, in the middle as in MNIST.
+        name: what messages call an image that is no file.
 
     Raises:
         UserError: it can't be taken; the text names it and the remedy.
     """
-    picture, notes = _opened(image), []
+    name = str(image) if isinstance(image, str | Path) else name
+    picture, notes = _opened(image, name), []
     channels, height, width = data.image
     if invert and not data.ink:
         raise UserError("the model's images are no ink on paper, so there is nothing to invert")
     if invert:
-        picture = _inked(picture, (width, height), notes)
+        picture = _inked(picture, (width, height), notes, name)
     if picture.size != (width, height):
         before = f"{picture.width} x {picture.height}"
         cut = "" if picture.width * height == picture.height * width else "its centre "
@@ -58,7 +62,7 @@ def prepared(image: Source, data: About, invert: bool = False) -> tuple[np.ndarr
     return np.ascontiguousarray(flat), notes
 
 
-def _inked(picture: Image.Image, size: tuple[int, int], notes: list[str]) -> Image.Image:
+def _inked(picture: Image.Image, size: tuple[int, int], notes: list[str], name: str) -> Image.Image:
     """Dark ink on light paper as bright ink on black, in the middle as in MNIST.
 
     MNIST's digits were fitted into 20 of 28 pixels, their centre of mass in the middle of the image
@@ -69,7 +73,7 @@ def _inked(picture: Image.Image, size: tuple[int, int], notes: list[str]) -> Ima
     ink = np.clip(2 * (high - light) / max(1.0, high - low) - 0.5, 0, 1)
     rows, columns = (np.flatnonzero(ink.max(axis)) for axis in (1, 0))
     if not len(rows) or high == low:
-        raise UserError("an image of one colour has no ink to invert")
+        raise UserError(f"{name} is of one colour, and so has no ink to invert")
     drawn = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     share = SHARE * min(size[0] / drawn.shape[1], size[1] / drawn.shape[0])
     small = [max(1, round(side * share)) for side in drawn.shape[::-1]]
@@ -89,14 +93,14 @@ def _inked(picture: Image.Image, size: tuple[int, int], notes: list[str]) -> Ima
     return paper.convert("RGB")
 
 
-def _opened(image: Source) -> Image.Image:
+def _opened(image: Source, name: str) -> Image.Image:
     if isinstance(image, Image.Image):
-        return image.convert("RGB")
+        return as_rgb(image, name)
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or image.shape[2:] not in ((), (3,)) or image.ndim < 2:
             raise UserError(
-                f"an array of {image.dtype} and shape {list(image.shape)}; allowed is uint8 of"
-                " [height, width] or [height, width, 3]"
+                f"{name} is an array of {image.dtype} and shape {list(image.shape)}; allowed is"
+                " uint8 of [height, width] or [height, width, 3]"
             )
         return Image.fromarray(image).convert("RGB")
     return open_image(Path(image))[0]
@@ -108,10 +112,14 @@ def _border(pixels: np.ndarray) -> float:
 
 
 def batch(images: Sequence[Source], data: About, invert: bool) -> tuple[Tensor, list[list[str]]]:
-    """Several images `[n, pixels]` uint8, and what was done to each."""
+    """Several images `[n, pixels]` uint8, and what was done to each.
+
+    Raises:
+        UserError: naming the file that can't be taken, or the place in the list, such as images[0].
+    """
     if not len(images):
         raise UserError("no image was given")
-    found = [prepared(image, data, invert) for image in images]
+    found = [prepared(one, data, invert, f"images[{k}]") for k, one in enumerate(images)]
     return torch.from_numpy(np.stack([pixels for pixels, _ in found])), [n for _, n in found]
 
 

@@ -5,9 +5,12 @@ does. It can't show that a CUDA device records the step: `graphed_steps` checks 
 one.
 """
 
-import pytest
+import inspect
 
-from test_training import SETTINGS, images, same, trained, trained_at_once  # noqa: F401
+import pytest
+import torch
+
+from test_training import DEVICE, SETTINGS, images, same, trained, trained_at_once  # noqa: F401
 from vaepipe.results import Run
 from vaepipe.training import cuda_graph
 
@@ -48,6 +51,19 @@ def run_with_the_same_random_numbers(works, rngs):
     return found, replay
 
 
+def run_on_the_first_image(works, rngs):
+    """Its replay does not look at which images it is given."""
+    indices = [inspect.getclosurevars(work).nonlocals["own"] for work in works]
+    found, again = run_again(works, rngs)
+
+    def replay():
+        for own in indices:
+            own.zero_()
+        again()
+
+    return found, replay
+
+
 def refusing(works, rngs):
     works[0]()
     raise RuntimeError("operation not permitted when stream is capturing\nand more")
@@ -70,7 +86,7 @@ def few(images):  # noqa: F811
 
 
 def test_an_epoch_shorter_than_a_graph_is_not_recorded(images, tmp_path, monkeypatch, capsys):  # noqa: F811
-    monkeypatch.setitem(cuda_graph.RECORDERS, "cpu", refusing)
+    monkeypatch.setitem(cuda_graph.RECORDERS, DEVICE.type, refusing)
     few = images[0].first(cuda_graph.BLOCK * SETTINGS.batch_size - 1), images[1]
     trained(Run("vae", 3, 0), few, tmp_path)
     assert MESSAGE not in capsys.readouterr().err
@@ -80,7 +96,7 @@ def test_an_epoch_shorter_than_a_graph_is_not_recorded(images, tmp_path, monkeyp
 def test_replayed_steps_are_the_steps(name, few, tmp_path, monkeypatch, capsys):
     run = Run(name, 3, 0)
     plain = trained(run, few, tmp_path / "plain")
-    monkeypatch.setitem(cuda_graph.RECORDERS, "cpu", run_again)
+    monkeypatch.setitem(cuda_graph.RECORDERS, DEVICE.type, run_again)
     # Two networks that answer each other make more of a rounding.
     near(trained(run, few, tmp_path / "replayed"), plain, 1e-3 if name == "gan" else 1e-5)
     assert MESSAGE not in capsys.readouterr().err
@@ -89,21 +105,28 @@ def test_replayed_steps_are_the_steps(name, few, tmp_path, monkeypatch, capsys):
 def test_replayed_steps_of_seeds_at_once_are_the_steps(few, tmp_path, monkeypatch, capsys):
     runs = [Run("vae", 3, seed) for seed in range(2)]
     plain = trained_at_once(runs, few, tmp_path / "plain")
-    monkeypatch.setitem(cuda_graph.RECORDERS, "cpu", run_again)
+    monkeypatch.setitem(cuda_graph.RECORDERS, DEVICE.type, run_again)
     for one, other in zip(trained_at_once(runs, few, tmp_path), plain, strict=True):
         near(one, other)
     assert MESSAGE not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    "record", [run_once, run_the_first_alone, run_with_the_same_random_numbers, refusing]
+    "record",
+    [
+        run_once,
+        run_the_first_alone,
+        run_with_the_same_random_numbers,
+        run_on_the_first_image,
+        refusing,
+    ],
 )
 def test_steps_that_are_not_recorded_right_are_run_one_by_one(
     record, few, tmp_path, monkeypatch, capsys
 ):
     runs = [Run("vae", 3, seed) for seed in range(2)]
     plain = trained_at_once(runs, few, tmp_path / "plain")
-    monkeypatch.setitem(cuda_graph.RECORDERS, "cpu", record)
+    monkeypatch.setitem(cuda_graph.RECORDERS, DEVICE.type, record)
     others = trained_at_once(runs, few, tmp_path / "other")
     for (model, history), (other, other_history) in zip(plain, others, strict=True):
         assert same(model, other)
@@ -111,3 +134,18 @@ def test_steps_that_are_not_recorded_right_are_run_one_by_one(
     message = capsys.readouterr().err
     assert MESSAGE in message
     assert "and more" not in message
+
+
+def out_of_memory(works, rngs):
+    """As a recording ends: what was wrong is the context of another error."""
+    try:
+        raise torch.OutOfMemoryError("there is no more")
+    finally:
+        raise RuntimeError("operation failed due to a previous error during capture")
+
+
+def test_memory_that_is_too_small_for_a_recording_is_said(few, tmp_path, monkeypatch):
+    """Steps one by one would need as much."""
+    monkeypatch.setitem(cuda_graph.RECORDERS, DEVICE.type, out_of_memory)
+    with pytest.raises(torch.OutOfMemoryError):
+        trained(Run("vae", 3, 0), few, tmp_path)

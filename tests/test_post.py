@@ -68,6 +68,12 @@ def test_it_minimises_the_squared_error_of_grey_pixels(settings, mnist_folder, t
     assert history[-1]["validation_squared_error"] == history[-1]["validation_loss"]
 
 
+def test_it_has_no_use_for_a_scale_of_the_pixels(settings, mnist_folder, tmp_path):
+    own = replace(settings.train, likelihood="logistic", binarize="none")
+    with pytest.raises(UserError, match=r"train\.reconstruction is squared_error.*bernoulli"):
+        train(Run("ae", 3, 0), own, some(mnist_folder), tmp_path)
+
+
 @pytest.mark.parametrize("model", ["vae", "cvae"])
 def test_a_model_with_a_likelihood_refuses_it(settings, mnist_folder, tmp_path, model):
     with pytest.raises(UserError, match=rf"train.reconstruction .*{model}.*matrix.models: \[ae\]"):

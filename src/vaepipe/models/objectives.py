@@ -15,8 +15,7 @@ def bernoulli_log_likelihood(logits: Tensor, x: Tensor) -> Tensor:
     """log p(x|logits) summed over the last dimension: `[..., pixels]` to `[...]`, in nats.
 
     x log s(l) + (1 - x) log(1 - s(l)) with s the logistic function is x l - softplus(l), which
-    stays finite where log(s(l)) would not. A likelihood only where every x is 0 or 1. The product
-    of vectors needs no array of x l, which took longer than the softplus.
+    stays finite where log(s(l)) would not. A likelihood only where every x is 0 or 1.
     """
     # Autocast would give the product, hundreds of nats, to 8 bits.
     with autocast(x.device.type, enabled=False):

@@ -49,13 +49,23 @@ def steps_on_device(
     if record and images // batch_size >= BLOCK:
         try:
             return graphed_steps(record, steps, images, batch_size, tensors, rngs)
-        except torch.OutOfMemoryError:
-            raise
         except RuntimeError as error:
+            refuse_out_of_memory(error)
             reason = str(error).partition("\n")[0]
             text = f"vaepipe: training without a CUDA graph, which takes longer: {reason}"
             print(text, file=sys.stderr)
     return eager_steps(steps, batch_size)
+
+
+def refuse_out_of_memory(error: BaseException | None) -> None:
+    """Raise the `torch.OutOfMemoryError` that led to an error: without a graph it would come again.
+
+    What went wrong in a recording is the context of the error that ends the recording.
+    """
+    while error is not None:
+        if isinstance(error, torch.OutOfMemoryError):
+            raise error
+        error = error.__context__
 
 
 def eager_steps(steps: Sequence[Step], batch_size: int) -> Steps:
@@ -126,9 +136,10 @@ def graphed_steps(
         return torch.cat(found, dim=1)
 
     def outcome(run_steps: Steps) -> list[Tensor]:
-        """Sums and state after two blocks, at a small rate."""
+        """Sums and state after two blocks, of other images each, at a small rate."""
+        order = torch.arange(len(steps) * 2 * in_block, device=device) % images
         with restored(tensors, rngs):
-            sums = run_steps(indices.repeat(1, 2), [(1e-4, 1.0)] * 2 * block)
+            sums = run_steps(order.view(len(steps), -1), [(1e-4, 1.0)] * 2 * block)
             return [t.detach().clone() for t in (sums, *tensors)]
 
     # A graph that left something out would still give a loss: it is compared with the steps.
@@ -172,13 +183,16 @@ def record_cuda_graph(
     streams = [torch.cuda.Stream() for _ in works]
 
     def side_by_side() -> list[Tensor]:
-        here, found = torch.cuda.current_stream(), []
-        for stream, work in zip(streams, works, strict=True):
-            stream.wait_stream(here)
-            with torch.cuda.stream(stream):
-                found.append(work())
-        for stream in streams:
-            here.wait_stream(stream)
+        here, begun, found = torch.cuda.current_stream(), [], []
+        try:
+            for stream, work in zip(streams, works, strict=True):
+                stream.wait_stream(here)
+                begun.append(stream)
+                with torch.cuda.stream(stream):
+                    found.append(work())
+        finally:  # also where a work failed: a recording can't end while a stream is apart
+            for stream in begun:
+                here.wait_stream(stream)
         return found
 
     side_by_side()  # libraries initialise themselves, which can't be recorded

@@ -59,6 +59,8 @@ def train(
             epoch, whatever the time of the last one; in the first epoch there is none.
     """
     states = start(runs, settings, training.pixels, device, saved, data)
+    if len(states[0].history) == settings.epochs:  # killed after its last epoch
+        return [(state.model.eval(), state.history) for state in states]
     training, validation = training.to(device), validation.to(device)
     n = len(training.labels)
     per_epoch = math.ceil(n / settings.batch_size)

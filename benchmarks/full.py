@@ -23,7 +23,9 @@ from vaepipe.evaluation.verdicts import with_verdicts
 from vaepipe.models import weights
 from vaepipe.models.names import title
 from vaepipe.report import numbers
+from vaepipe.report.answers_file import plain
 from vaepipe.report.longer import FOLDER
+from vaepipe.report.words import say
 from vaepipe.results import Results, Run
 
 PRESET = "params/full.yaml"
@@ -85,7 +87,9 @@ def take(results: Results, commit: str) -> None:
         "quoted_pictures": lambda _: pictures(),
         "quoted": lambda _: means(found, conditional, SHORT),
         "quoted_all": lambda _: means(found, conditional, dict.fromkeys(METRICS)),
+        "quoted_notes": lambda _: notes(results),
         "quoted_differences": lambda _: paired(verdicts, conditional),
+        "quoted_claims": lambda _: claims(read_json(results.claims)["claims"]),
     }
     for path in (setting.ROOT / "README.md", DOCS / "results.md"):
         write_text(path, page.rendered(path.read_text(encoding="utf-8"), found, made))
@@ -151,6 +155,36 @@ def means(
     ]
     cost = (numbers.with_interval(seconds[column], 0) for column in columns)
     return table(head, [*body, ["training, processor seconds", *cost]])
+
+
+def notes(results: Results) -> str:
+    """What a reader of the means should know, with the numbers of these results."""
+    measured, classifier = read_table(results.metrics_table), read_json(results.classifier_metrics)
+    errors = measured.groupby(["model", "latent_dim"])["nll_sem"].mean()
+    of_vae = ", ".join(f"{errors['vae', dim]:.2f} with {dim}" for dim in (3, 20))
+    accuracy, floor = classifier["test_accuracy"], classifier["frechet_floor"]
+    processor = read_json(results.provenance)["processor"]
+    lines = [
+        "The intervals are over seeds alone. The standard error of the VAE's NLL from the finite"
+        f" test set is, in nats, {of_vae} latents.",
+        "NLL is an upper bound. With 3 latents it may be loose by more than its interval"
+        " ([tightness](metrics.md#likelihood-vae-and-cvae)), and not equally for VAE and CVAE.",
+        f"The classifier recognises {accuracy:.2f} % of the real test images: where it recognises"
+        " the digit asked for more often, generated images are more typical than real ones. The"
+        f" Fréchet distance of the real test images to the training images is {floor:.2f}.",
+        f"Trained on {processor}, two runs side by side, each on one thread.",
+    ]
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def claims(found: dict[str, dict[str, Any]]) -> str:
+    """The verdicts on the claims that these results could be asked."""
+    rows = []
+    for number, (name, one) in enumerate(found.items(), 1):
+        if one["verdict"] != "not_tested":
+            said = (say(f"claims_stated.{name}"), say(f"claims.{one['verdict']}"))
+            rows.append([f"{number}. {plain(said[0])}", plain(said[1]), numbers.p_value(one["p"])])
+    return table(("claim", "verdict", "p"), rows)
 
 
 def _named(metric: str) -> str:

@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import zlib
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 
 import mlflow.pyfunc
@@ -49,6 +49,7 @@ from vaepipe.tracking.log_runs import log_runs
 from vaepipe.tracking.notes import of_comparison, of_version
 from vaepipe.tracking.registry import registered_name
 from vaepipe.tracking.secrets import redacted, without_secrets
+from vaepipe.tracking.store import usable
 from vaepipe.trained.model import load
 
 VAE = Run("vae", 3, 0)
@@ -646,6 +647,12 @@ SECRET = "s3cr%40t"
             "postgresql+psycopg2://host/db?user=ann&password=***&sslmode=require",
         ),
         (f"https://ann:{SECRET}@host/mlflow", "https://ann:***@host/mlflow"),
+        (f"https://ann:{SECRET}@host/?a=b@c", "https://ann:***@host/?a=b@c"),
+        (f"https://{SECRET}@host:5000/mlflow", "https://***@host:5000/mlflow"),
+        ("http://[::1]:5000/mlflow", "http://[::1]:5000/mlflow"),
+        (f"postgresql://ann@host:{SECRET}@host/db", "postgresql://ann@host:***@host/db"),
+        ("postgresql://host/db?password=a#b", "postgresql://host/db?password=***"),
+        ("sqlite:////home/ann:1@work/m.db", "sqlite:////home/ann:1@work/m.db"),
     ],
 )
 def test_passwords_are_not_shown(uri, shown):
@@ -658,9 +665,24 @@ def test_passwords_are_not_shown(uri, shown):
         assert "can't connect" in said
 
 
-def test_a_password_with_signs_of_an_address_is_not_shown():
+@pytest.mark.parametrize("kind", ["postgresql", "https"])
+@pytest.mark.parametrize("password", ["a/b?c#d", "s3c/ret", "s3c[ret", "s3c#r?e]t", "s3c@r/et"])
+def test_a_password_with_signs_of_an_address_is_not_shown(kind, password):
     """A database's address is read by SQLAlchemy, to which / ? and # in a password are its own."""
-    uri = "postgresql://ann:a/b?c#d@host/db"
-    assert without_secrets(uri) == "postgresql://ann:***@host/db"
-    said = redacted(f"{uri}: no ann with a/b?c#d", uri)
-    assert said == "postgresql://ann:***@host/db: no ann with ***"
+    uri = f"{kind}://ann:{password}@host/db"
+    assert without_secrets(uri) == f"{kind}://ann:***@host/db"
+    said = redacted(f"{uri}: no ann with {password}", uri)
+    assert said == f"{kind}://ann:***@host/db: no ann with ***"
+
+
+@pytest.mark.parametrize(
+    ("kind", "sign"), [*product(["https"], "/?#[]"), ("postgresql", "@")], ids=str
+)
+def test_an_address_with_such_a_password_gets_one_message_without_parts_of_it(kind, sign):
+    """What stands before the sign is host and port to MLflow; a [ is a `ValueError` to it."""
+    uri = f"{kind}://ann:12{sign}3ret@host/mlflow"
+    shown = rf"{kind}://ann:\*\*\*@host/mlflow can't .*%2F"
+    with pytest.raises(UserError, match=shown) as told, usable(uri):
+        raise ValueError(f"port=12: /{sign}3ret@host")
+    assert "12" not in str(told.value)
+    assert "3ret" not in str(told.value)

@@ -1,6 +1,7 @@
 """Model cards: what they say of the model, of its data and of its numbers."""
 
 import pandas as pd
+import pytest
 
 from synthetic import MANIFEST, PROTOCOL, TRAIN
 from vaepipe.tracking.cards import card
@@ -32,3 +33,15 @@ def test_a_card_of_a_model_with_a_setting_of_its_own_says_what_kind_it_is():
     rows = pd.DataFrame([], columns=["model", "latent_dim", "metric", "n", "mean", "low", "high"])
     of = {"run": run, "train": TRAIN, "data": MANIFEST}
     assert "A variational autoencoder" in card("vaepipe-vae-beta4", "1", of, rows, PROTOCOL)
+
+
+@pytest.mark.parametrize(
+    ("binarize", "said"),
+    [("none", "pixels, squared"), ("dynamic", "pixels binarised anew for each minibatch, squared")],
+)
+def test_a_card_names_no_likelihood_of_what_minimised_the_squared_error(binarize, said):
+    run = {"model": "ae", "latent_dim": 3, "seed": 1}
+    rows = pd.DataFrame([], columns=["model", "latent_dim", "metric", "n", "mean", "low", "high"])
+    train = TRAIN | {"reconstruction": "squared_error", "binarize": binarize}
+    of = {"run": run, "train": train, "data": MANIFEST}
+    assert f"3 epochs; {said} error; " in card("vaepipe-ae-squared", "1", of, rows, PROTOCOL)

@@ -117,7 +117,7 @@ def test_plots_have_titles_on_their_axes(dvc_tree):
     for name in ("validation loss", "training loss"):
         (plot,) = plots[name]
         assert plot["anchor_definitions"]["<DVC_METRIC_X_LABEL>"] == "epoch"
-        assert plot["anchor_definitions"]["<DVC_METRIC_Y_LABEL>"] == "loss, nats per image"
+        assert plot["anchor_definitions"]["<DVC_METRIC_Y_LABEL>"] == "loss per image"
         assert len(plot["anchor_definitions"]["<DVC_METRIC_DATA>"]) == 3
     assert "results/figures/comparison.png" in plots
 

@@ -12,6 +12,7 @@ from test_training import SETTINGS, images  # noqa: F401
 from vaepipe.core.device import explain_out_of_memory
 from vaepipe.core.errors import UserError
 from vaepipe.core.files import locked, read_json
+from vaepipe.core.progress import PARTS, progress
 from vaepipe.models import weights
 from vaepipe.results import Results, Run
 from vaepipe.training import job, loop
@@ -68,6 +69,16 @@ def test_the_files_of_runs_trained_at_once(train, tmp_path, capsys):
     assert "epoch 2 of 2" in capsys.readouterr().err
     assert not list(tmp_path.rglob(".*.part"))
     assert not results.checkpoint(*RUNS).exists()
+
+
+@pytest.mark.parametrize(
+    ("term", "unit"), [("distortion", "nats"), ("squared_error", "squared error")]
+)
+def test_progress_names_the_unit_of_the_loss(capsys, term, unit):
+    with progress("ae-z3-s0", 2) as show:
+        row = {f"{part}_{name}": 18.0 for part in PARTS for name in ("loss", term)}
+        show({"epoch": 1} | row)
+    assert f"epoch 1 of 2: train 18.00, validation 18.00 {unit}\n" in capsys.readouterr().err
 
 
 def test_a_hundred_seeds_have_a_checkpoint_whose_name_fits(tmp_path):

@@ -12,7 +12,8 @@ import sqlite3
 import subprocess
 import sys
 import zlib
-from itertools import count
+from dataclasses import replace
+from itertools import count, product
 from pathlib import Path
 
 import mlflow.pyfunc
@@ -23,11 +24,12 @@ import sqlalchemy
 import torch
 from mlflow import MlflowClient
 
-from conftest import STRENGTH
+from conftest import ROOT, STRENGTH
 from logged import ALL, ONE, Killed, Seen, assert_whole, start_logging, writes
 from servers import refusing, serve, status
 from synthetic import (
     COST,
+    MANIFEST,
     PROVENANCE,
     TRAIN,
     draw,
@@ -39,16 +41,21 @@ from synthetic import (
 from vaepipe.core.errors import UserError
 from vaepipe.core.files import read_json, sha256, write_json, write_text
 from vaepipe.evaluation.metrics import METRICS
-from vaepipe.figures import COLOURS
+from vaepipe.evaluation.sweep import trial_results
+from vaepipe.figures import COLOURS, colour
 from vaepipe.models import weights
-from vaepipe.params import Matrix
+from vaepipe.params import Matrix, check_file
 from vaepipe.results import Results, Run, runs_of
+from vaepipe.sweep import Sweep, Trial
+from vaepipe.tracking import notes
 from vaepipe.tracking.address import store_uri
 from vaepipe.tracking.content import driver
 from vaepipe.tracking.log_runs import log_runs
-from vaepipe.tracking.notes import of_comparison, of_version
+from vaepipe.tracking.names import run_tags
 from vaepipe.tracking.registry import registered_name
 from vaepipe.tracking.secrets import redacted, without_secrets
+from vaepipe.tracking.store import usable
+from vaepipe.tracking.sweep import log_trials
 from vaepipe.trained.model import load
 
 VAE = Run("vae", 3, 0)
@@ -142,14 +149,21 @@ def test_the_comparison_holds_the_report_and_leads_to_its_runs(tracked):
         assert f"#/experiments/{ids['experiment_id']}/runs/{run_id}" in tags["mlflow.note.content"]
 
 
-def test_a_mean_over_seeds_is_a_run_with_its_interval(tmp_path, schema):
+def spoil(run: Run, results: Results, stage: str, reason: str) -> None:
+    """Make it a run that failed in training or in evaluation."""
+    if stage == "training":
+        model, known = weights.load(results.model(run))
+        weights.save(results.model(run), model, known | {"failed": reason})
+    measured = read_json(results.metrics(run)) | {"metrics": {}, "failed": reason}
+    write_json(results.metrics(run), measured)
+
+
+@pytest.mark.parametrize("stage", ["training", "evaluation"])
+def test_a_mean_over_seeds_is_a_run_with_its_interval(tmp_path, schema, stage):
     """As the table has them; losses are averaged by epoch; one failed seed has no part."""
     matrix = Matrix(("vae",), (3,), (0, 1, 2))
     results = write_results(_store(tmp_path / "results", schema), matrix)
-    lost = Run("vae", 3, 2)
-    model, known = weights.load(results.model(lost))
-    weights.save(results.model(lost), model, known | {"failed": "not finite"})
-    write_json(results.metrics(lost), read_json(results.metrics(lost)) | {"metrics": {}})
+    spoil(Run("vae", 3, 2), results, stage, "not finite")
     write_tables(results, matrix)
     log_runs(matrix, "vaepipe", results)
     seen = Seen(store_uri(results))
@@ -165,7 +179,22 @@ def test_a_mean_over_seeds_is_a_run_with_its_interval(tmp_path, schema):
     run = seen.run("vae-z3")
     assert run.data.params["seeds"] == "2"
     assert "seed" not in run.data.params
-    assert seen.run("vae-z3-s2").info.run_id in run.data.tags["mlflow.note.content"]
+    note = run.data.tags["mlflow.note.content"]
+    assert "the mean over 2 seeds, without 1 that failed." in note
+    assert seen.run("vae-z3-s2").info.run_id in note
+
+
+def test_a_model_has_the_colour_that_it_has_in_the_figures(results):
+    """Those with a setting in their name have theirs by their place in the matrix."""
+    own, more = ("vae", "vae-beta0.25"), ("vae", "ae-lr0.01", "vae-beta0.25")
+    for models in (own, more):
+        matrix = Matrix(models, (3,), (0,))
+        write_results(results.folder, matrix)
+        log_runs(matrix, "vaepipe", results)
+        seen = Seen(store_uri(results))
+        for model, name in product(models, ("{}-z3", "{}-z3-s0")):
+            tags = seen.run(name.format(model)).data.tags
+            assert tags["mlflow.runColor"] == colour(model, models)
 
 
 def test_times_of_a_run_are_those_of_its_training(tracked):
@@ -225,7 +254,7 @@ def test_views_are_saved_once_and_changed_with_the_report(results):
 
 def test_links_to_very_many_runs_fit_in_a_description():
     ids = {f"vae-z{dim}-s0": f"{dim:032x}" for dim in range(1000)}
-    note = of_comparison("1", [], {"vae-z3": "ab"}, ids)
+    note = notes.of_comparison("1", [], {"vae-z3": "ab"}, ids)
     assert len(note) <= 8000
     assert re.search(r"and 89\d more", note)
 
@@ -325,9 +354,31 @@ def test_losses_of_another_kind_have_another_champion(run, train, name):
     assert registered_name(metadata(run, train=TRAIN | train)) == name
 
 
+def test_the_name_of_a_model_of_own_images_can_be_put_together():
+    """As docs/mlflow.md says, from the tag `data_digest`."""
+    data = MANIFEST | {"data_set": "folder"}
+    of = metadata(Run("vae-beta0.25", 3, 0), data=data, train=TRAIN | {"likelihood": "logistic"})
+    digits = run_tags(VAE, data)["data_digest"][:8]
+    assert registered_name(of) == f"vaepipe-vae-beta0.25-folder-{digits}-logistic"
+
+
 def test_a_gans_version_has_no_loss_to_name():
     gan = Run("gan", 3, 0)
-    assert of_version(gan, metadata(gan), math.inf).endswith("seed 0, trained for 3 epochs.")
+    assert notes.of_version(gan, metadata(gan), math.inf).endswith("seed 0, trained for 3 epochs.")
+
+
+@pytest.mark.parametrize(
+    ("run", "reconstruction", "unit"),
+    [
+        (VAE, "cross_entropy", "nats"),
+        (Run("ae", 3, 0), "cross_entropy", "nats"),
+        (Run("ae", 3, 0), "squared_error", "squared error"),
+    ],
+)
+def test_the_unit_of_a_loss_is_named(run, reconstruction, unit):
+    of = metadata(run, train=TRAIN | {"reconstruction": reconstruction})
+    assert f"the losses by epoch, in {unit} per image," in notes.of_run(run, of, None)
+    assert notes.of_version(run, of, 18.0).endswith(f": 18.000 {unit} per image.")
 
 
 def test_a_model_with_a_number_in_its_name_is_logged(results):
@@ -417,6 +468,19 @@ def test_tracking_again_after_the_database_was_deleted(results, schema):
     assert_whole(results, ONE, Seen(store_uri(results)))
 
 
+def test_tracking_the_trials_of_a_sweep_again_changes_nothing(results):
+    matrix = Matrix(("vae-beta0.25",), (3,), (0,))
+    settings = replace(check_file(ROOT / "params.yaml").train, epochs=3)
+    trial = Trial({"epochs": 3}, settings)
+    run = Run("vae-beta0.25", 3, 0)
+    write_run(run, trial_results(results, trial.name))
+    sweep = Sweep("grid", 1, 0, (0,), {"epochs": [3]})
+    first = log_trials(matrix, sweep, [trial], "vaepipe", results)
+    assert log_trials(matrix, sweep, [trial], "vaepipe", results) == first
+    [logged] = Seen(store_uri(results), "vaepipe-sweep").runs
+    assert logged.data.tags["mlflow.runColor"] == colour(run.model, matrix.models)
+
+
 @pytest.mark.slow
 def test_killed_at_any_step_nothing_is_twice_or_half(tmp_path, schema, record):
     """Killed before a call that writes, then again; what looks whole in between is whole.
@@ -500,17 +564,16 @@ def assert_no_half_run_looks_whole(results: Results) -> None:
     assert len({name for _, name in whole}) == len(whole)
 
 
-def test_a_failed_run_is_logged_as_failed_and_is_no_candidate(results):
-    failed = metadata(VAE) | {"failed": "the loss is not finite in epoch 4, step 7"}
-    model, _ = weights.load(results.model(VAE))
-    weights.save(results.model(VAE), model, failed)
-    write_json(results.metrics(VAE), read_json(results.metrics(VAE)) | {"metrics": {}})
+@pytest.mark.parametrize("stage", ["training", "evaluation"])
+def test_a_failed_run_is_logged_as_failed_and_is_no_candidate(results, stage):
+    spoil(VAE, results, stage, "the loss is not finite in epoch 4, step 7")
     first = log_runs(ONE, "vaepipe", results)
     assert log_runs(ONE, "vaepipe", results) == first
     seen = Seen(store_uri(results))
     run = seen.run(VAE.name)
     assert run.info.status == "FAILED"
     assert "epoch 4, step 7" in run.data.tags["failed"]
+    assert "epoch 4, step 7" in run.data.tags["mlflow.note.content"]
     assert not seen.versions
 
 
@@ -646,6 +709,12 @@ SECRET = "s3cr%40t"
             "postgresql+psycopg2://host/db?user=ann&password=***&sslmode=require",
         ),
         (f"https://ann:{SECRET}@host/mlflow", "https://ann:***@host/mlflow"),
+        (f"https://ann:{SECRET}@host/?a=b@c", "https://ann:***@host/?a=b@c"),
+        (f"https://{SECRET}@host:5000/mlflow", "https://***@host:5000/mlflow"),
+        ("http://[::1]:5000/mlflow", "http://[::1]:5000/mlflow"),
+        (f"postgresql://ann@host:{SECRET}@host/db", "postgresql://ann@host:***@host/db"),
+        ("postgresql://host/db?password=a#b", "postgresql://host/db?password=***"),
+        ("sqlite:////home/ann:1@work/m.db", "sqlite:////home/ann:1@work/m.db"),
     ],
 )
 def test_passwords_are_not_shown(uri, shown):
@@ -658,9 +727,24 @@ def test_passwords_are_not_shown(uri, shown):
         assert "can't connect" in said
 
 
-def test_a_password_with_signs_of_an_address_is_not_shown():
+@pytest.mark.parametrize("kind", ["postgresql", "https"])
+@pytest.mark.parametrize("password", ["a/b?c#d", "s3c/ret", "s3c[ret", "s3c#r?e]t", "s3c@r/et"])
+def test_a_password_with_signs_of_an_address_is_not_shown(kind, password):
     """A database's address is read by SQLAlchemy, to which / ? and # in a password are its own."""
-    uri = "postgresql://ann:a/b?c#d@host/db"
-    assert without_secrets(uri) == "postgresql://ann:***@host/db"
-    said = redacted(f"{uri}: no ann with a/b?c#d", uri)
-    assert said == "postgresql://ann:***@host/db: no ann with ***"
+    uri = f"{kind}://ann:{password}@host/db"
+    assert without_secrets(uri) == f"{kind}://ann:***@host/db"
+    said = redacted(f"{uri}: no ann with {password}", uri)
+    assert said == f"{kind}://ann:***@host/db: no ann with ***"
+
+
+@pytest.mark.parametrize(
+    ("kind", "sign"), [*product(["https"], "/?#[]"), ("postgresql", "@")], ids=str
+)
+def test_an_address_with_such_a_password_gets_one_message_without_parts_of_it(kind, sign):
+    """What stands before the sign is host and port to MLflow; a [ is a `ValueError` to it."""
+    uri = f"{kind}://ann:12{sign}3ret@host/mlflow"
+    shown = rf"{kind}://ann:\*\*\*@host/mlflow can't .*%2F"
+    with pytest.raises(UserError, match=shown) as told, usable(uri):
+        raise ValueError(f"port=12: /{sign}3ret@host")
+    assert "12" not in str(told.value)
+    assert "3ret" not in str(told.value)

@@ -17,7 +17,7 @@ from conftest import ROOT
 from logged import ALL
 from stores import free_port
 from synthetic import write_results
-from vaepipe.core.files import write_json
+from vaepipe.core.files import read_json, write_json
 from vaepipe.evaluation.metrics import HEADLINE, METRICS
 from vaepipe.results import Results, runs_of
 
@@ -216,12 +216,13 @@ def test_a_store_without_runs_gets_one_message(tmp_path, uri, message):
     assert "Traceback" not in done.stderr
 
 
-def test_a_server_elsewhere_is_linked_to_and_not_served_again(results, tmp_path):
+@pytest.mark.parametrize("login", ["ann:pw", "ann:1/pw", "ann:[pw"])
+def test_a_server_elsewhere_is_linked_to_and_not_served_again(tmp_path, login):
     tracked = {"experiment_id": "7", "cells": {"vae": "ab"}, "comparison": "cd"}
     tracked |= {"views": {"means": "ef-means", "runs": "ef-runs"}, "registered": []}
-    tracked["tracking_uri"] = "https://ann:***@mlflow.example.org"
+    tracked["tracking_uri"] = "https://ann:***@mlflow.example.org/"
     write_json(tmp_path / "results/mlflow.json", tracked)
-    environment = os.environ | {"MLFLOW_TRACKING_URI": "https://ann:pw@mlflow.example.org"}
+    environment = os.environ | {"MLFLOW_TRACKING_URI": f"https://{login}@mlflow.example.org/"}
     done = subprocess.run(UI, env=environment, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "https://mlflow.example.org/#/experiments/7/runs?" in done.stdout
@@ -236,3 +237,23 @@ def test_a_taken_port_gets_one_message(results):
     assert done.returncode == 1
     assert f"port {port}" in done.stderr
     assert "--port" in done.stderr
+
+
+@pytest.mark.parametrize("port", ["99999", "0", "-1", "http"])
+def test_what_is_no_port_gets_one_message(port):
+    done = subprocess.run([*UI, "--port", port], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert f"argument --port: '{port}' is not allowed, only 1 to 65535" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_database_with_options_in_its_address_is_found(results, tmp_path):
+    """The port is taken, so that it says that in place of serving."""
+    uri = f"sqlite:///{(results.folder / 'mlflow.db').resolve()}?timeout=5"
+    logged = read_json(results.mlflow_runs) | {"tracking_uri": uri}
+    write_json(tmp_path / "results/mlflow.json", logged)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        words = [*UI, "--port", str(taken.getsockname()[1])]
+        environment = os.environ | {"MLFLOW_TRACKING_URI": uri}
+        done = subprocess.run(words, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert "can't be used (Address already in use)" in done.stderr

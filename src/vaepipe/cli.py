@@ -85,6 +85,12 @@ EXAMPLES = {
 }
 
 
+def _port(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed, only 1 to 65535")
+    return int(text)
+
+
 def _with_examples(lines: list[str]) -> str:
     return "\n".join(["examples:", *(f"  {line}" for line in lines)])
 
@@ -133,7 +139,7 @@ def main() -> None:
         help="folder of all results (default: %(default)s)",
     )
     serving.add_argument(
-        "--port", type=int, default=5000, help="where the UI listens (default: %(default)s)"
+        "--port", type=_port, default=5000, help="where the UI listens (default: %(default)s)"
     )
 
     of_models.add(command)

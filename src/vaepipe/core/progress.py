@@ -19,12 +19,13 @@ def row_losses(row: dict[str, float], part: str) -> str:
 
 @contextmanager
 def progress(name: str, epochs: int) -> Iterator[Callable[[dict[str, float]], None]]:
-    """Give a function that shows each finished epoch's row, its losses in nats, on stderr."""
+    """Give a function that shows each finished epoch's row, losses and their unit, on stderr."""
     with tqdm(total=epochs, desc=name, unit="epoch", disable=not sys.stderr.isatty()) as bar:
 
         def on_epoch(row: dict[str, float]) -> None:
             epoch = int(row["epoch"])
-            losses = ", ".join(f"{part} {row_losses(row, part)}" for part in PARTS) + " nats"
+            losses = ", ".join(f"{part} {row_losses(row, part)}" for part in PARTS)
+            losses += " squared error" if "train_squared_error" in row else " nats"
             if bar.disable:
                 print(f"{name} epoch {epoch} of {epochs}: {losses}", file=sys.stderr, flush=True)
             else:

@@ -17,7 +17,7 @@ from vaepipe.evaluation.metrics import METRICS
 from vaepipe.models import weights
 from vaepipe.models.names import split
 from vaepipe.results import Results, Run
-from vaepipe.tracking.names import data_digest
+from vaepipe.tracking.names import data_digest, minimises_squared_error
 from vaepipe.tracking.registry import registered_name, weights_digest
 from vaepipe.tracking.store import Store
 
@@ -58,7 +58,7 @@ def card(
         comparison: means and intervals over the seeds, as `tables.comparison_table` has them.
         protocol: how they were measured.
     """
-    run, train, data = Run(**metadata["run"]), metadata["train"], about(metadata["data"])
+    run, data = Run(**metadata["run"]), about(metadata["data"])
     rows = comparison[
         (comparison["model"] == run.model) & (comparison["latent_dim"] == run.latent_dim)
     ]
@@ -75,7 +75,7 @@ def card(
         "",
         "## Training",
         "",
-        _training(train),
+        _training(metadata),
         "",
         "## Metrics",
         "",
@@ -109,7 +109,8 @@ def _data(manifest: Mapping[str, Any], data: About) -> str:
     )
 
 
-def _training(train: Mapping[str, Any]) -> str:
+def _training(metadata: Mapping[str, Any]) -> str:
+    train = metadata["train"]
     pixels = {
         ("dynamic", "bernoulli"): "pixels binarised anew for each minibatch, Bernoulli likelihood",
         ("dynamic", "autoregressive"): "pixels binarised anew for each minibatch, each given those"
@@ -119,6 +120,9 @@ def _training(train: Mapping[str, Any]) -> str:
         (train["binarize"], train.get("likelihood", "bernoulli")),
         "pixels taken as probabilities, whose cross-entropy is not a likelihood",
     )
+    if minimises_squared_error(metadata):
+        anew = " binarised anew for each minibatch" * (train["binarize"] == "dynamic")
+        pixels = f"pixels{anew}, squared error"
     settings = ", ".join(
         f"{key} {train[key]}" for key in ("network", "hidden", "prior") if key in train
     )

@@ -64,7 +64,8 @@ def _cell(
     first = contents[runs[0]]
     of_seeds = [contents[run] for run in runs if "failed" not in contents[run].tags]
     name = f"{runs[0].model}-z{runs[0].latent_dim}"
-    own = {"kind": "cell", NOTE: notes.of_cell(runs[0], experiment_id, ids)}
+    failed = len(runs) - len(of_seeds)
+    own = {"kind": "cell", NOTE: notes.of_cell(runs[0], experiment_id, ids, failed)}
     return Content(
         name=name,
         digest=digest([LAYOUT, name, *ids.values()]),

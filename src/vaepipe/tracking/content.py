@@ -4,7 +4,7 @@ import csv
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -77,21 +77,23 @@ def common_tags(results: Results) -> dict[str, str]:
     }
 
 
-def of_run(run: Run, results: Results, pictured: bool = True) -> Content:
+def of_run(run: Run, results: Results, models: Sequence[str], pictured: bool = True) -> Content:
     """The content of one run of the matrix, read from its files.
 
     Args:
+        models: all of the matrix.
         pictured: whether the run has a figure of its own.
     """
     files = [results.model(run), results.history(run), results.metrics(run)]
     metadata, measured = weights.read_metadata(files[0]), read_json(files[2])
-    reason = {"failed": metadata["failed"]} if failed(metadata) else {}
+    failed = metadata.get("failed") or measured["failed"]
+    reason = {"failed": failed} if failed else {}
     timing = read_json(results.timing(run))
-    note = {NOTE: notes.of_run(run, metadata)}
+    note = {NOTE: notes.of_run(run, metadata, failed)}
     return Content(
         name=run.name,
         digest=digest([LAYOUT, *map(sha256, files)]),
-        tags=run_tags(run, metadata["data"]) | reason | note,
+        tags=run_tags(run, metadata["data"], models) | reason | note,
         artifacts={files[1]: "", files[2]: ""},
         refreshed={results.figure(run.name): "figures"} if pictured else {},
         params=run_params(run, metadata["train"]) | evaluation_params(measured["protocol"]),
@@ -105,11 +107,6 @@ def of_run(run: Run, results: Results, pictured: bool = True) -> Content:
         start=milliseconds(timing, "started"),
         end=milliseconds(timing, "ended"),
     )
-
-
-def failed(metadata: Mapping[str, Any]) -> bool:
-    """Whether training did not come to its end; the metadata says why."""
-    return bool(metadata.get("failed"))
 
 
 def evaluation_params(protocol: Mapping[str, Any]) -> dict[str, str]:

@@ -21,7 +21,7 @@ from vaepipe.tracking.cards import write_cards
 from vaepipe.tracking.cells import cells, comparison_run
 from vaepipe.tracking.content import Content, common_tags, of_run
 from vaepipe.tracking.models import logged_model, models_of
-from vaepipe.tracking.names import digest
+from vaepipe.tracking.names import COLOUR, digest
 from vaepipe.tracking.registry import register
 from vaepipe.tracking.secrets import without_secrets
 from vaepipe.tracking.store import BATCH, Store, connect, exclusively, usable
@@ -52,10 +52,16 @@ def log_runs(matrix: Matrix, experiment: str, results: Results) -> dict[str, Any
         tags = common_tags(results) | {"report_version": version}
 
         pictured = set(pictured_runs(matrix))
-        contents = {run: of_run(run, results, run in pictured) for run in runs_of(matrix)}
+        contents = {
+            run: of_run(run, results, matrix.models, run in pictured) for run in runs_of(matrix)
+        }
         ids = {run.name: log_run(store, one, tags, begun) for run, one in contents.items()}
         with exclusively(store.uri):
-            registered = {register(store, run, ids[run.name], results) for run in contents}
+            registered = {
+                register(store, run, ids[run.name], results)
+                for run, one in contents.items()
+                if "failed" not in one.tags
+            }
             write_cards(store, ids, results)
         experiment_id = store.experiment_id
         of_cells = cells(contents, read_table(results.comparison_table), ids, experiment_id)
@@ -70,7 +76,7 @@ def log_runs(matrix: Matrix, experiment: str, results: Results) -> dict[str, Any
             "runs": ids,
             "cells": cell_ids,
             "comparison": comparison,
-            "registered": sorted(registered - {None}),
+            "registered": sorted(registered),
             "views": dict(zip(("means", "runs"), keys(store), strict=True)),
         }
 
@@ -200,13 +206,16 @@ def log_refreshed(store: Store, run_id: str, content: Content) -> None:
 
 
 def refresh(store: Store, run: MlflowRun, content: Content, tags: dict[str, str]) -> None:
-    """Replace the figures or the report of a whole run, if they changed, and its report version."""
+    """Replace the figures or the report of a whole run, its colour and its report version, if they
+    changed."""
     if run.data.tags.get("refreshed_digest") != digest(map(sha256, content.refreshed)):
         log_refreshed(store, run.info.run_id, content)
         new = [RunTag(*item) for item in content.refreshed_tags.items()]
         store.client.log_batch(run.info.run_id, tags=new)
-    if run.data.tags.get("report_version") != tags["report_version"]:
-        store.client.set_tag(run.info.run_id, "report_version", tags["report_version"])
+    tags = tags | content.tags
+    for name in ("report_version", COLOUR):
+        if name in tags and run.data.tags.get(name) != tags[name]:
+            store.client.set_tag(run.info.run_id, name, tags[name])
 
 
 def logged_points(store: Store, run: MlflowRun) -> dict[tuple[str, int], float]:

@@ -4,18 +4,20 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
 from mlflow.entities import Metric
 
-from vaepipe.figures import COLOURS
+from vaepipe.figures import COLOURS, colour
+from vaepipe.models.names import split
 from vaepipe.results import Results, Run
 
 # Part of every digest: other names, tags or times make another run of the same results.
 LAYOUT = "2"
+COLOUR = "mlflow.runColor"  # the tag that MLflow's charts draw a run by
 DIGITS = 32  # hexadecimal digits of a digest; MLflow takes no more than 36 for a data set's
 
 
@@ -34,14 +36,27 @@ def data_digest(manifest: Mapping[str, Any]) -> str:
     return digest([json.dumps(manifest, sort_keys=True)])
 
 
-def run_tags(run: Run, manifest: Mapping[str, Any]) -> dict[str, str]:
-    """What a run is told apart by, as tags."""
+def minimises_squared_error(metadata: Mapping[str, Any]) -> bool:
+    """Whether the run's loss is the squared error, which is not in nats."""
+    kind = split(metadata["run"]["model"])[0]
+    return kind == "ae" and metadata["train"].get("reconstruction") == "squared_error"
+
+
+def run_tags(
+    run: Run, manifest: Mapping[str, Any], models: Sequence[str] | None = None
+) -> dict[str, str]:
+    """What a run is told apart by, as tags.
+
+    Args:
+        models: all of the matrix, on which the colour of some depends; where they are not known,
+            those are grey.
+    """
     return {
         "kind": "run",
         **{k: str(v) for k, v in vars(run).items()},
         "data_set": manifest["data_set"],
         "data_digest": data_digest(manifest),
-        "mlflow.runColor": COLOURS.get(run.model, "#777777"),
+        COLOUR: colour(run.model, models) if models else COLOURS.get(run.model, "#777777"),
     }
 
 

@@ -7,12 +7,13 @@ from typing import Any
 from vaepipe.models.names import title
 from vaepipe.results import Run
 from vaepipe.tracking.links import run_link, view_link
+from vaepipe.tracking.names import minimises_squared_error
 
 LONGEST = 7500  # characters; MLflow cuts the value of a tag at 8000
 METRICS = (
     "Metrics: `test/` on the test images, `sem/` their standard errors over those images, `train/`"
-    " and `validation/` the losses by epoch in nats per image, `kl/` the KL of each latent, `cost/`"
-    " what training took."
+    " and `validation/` the losses by epoch, in {unit}, `kl/` the KL of each latent, `cost/` what"
+    " training took."
 )
 MEANS = (
     "Metrics: `test/` the mean over the seeds, `interval/` half the width of its 95 % t-interval,"
@@ -25,26 +26,35 @@ def what(run: Run) -> str:
     return f"{title(run.model)} with {run.latent_dim} latent{'s' * (run.latent_dim != 1)}"
 
 
-def of_run(run: Run, metadata: Mapping[str, Any]) -> str:
-    """What one run is."""
+def unit(metadata: Mapping[str, Any]) -> str:
+    """What the run's losses are counted in."""
+    return f"{'squared error' if minimises_squared_error(metadata) else 'nats'} per image"
+
+
+def of_run(run: Run, metadata: Mapping[str, Any], failed: str | None) -> str:
+    """What one run is, and why its training or evaluation failed, if it did."""
     text = (
         f"{what(run)}, seed {run.seed}, trained for {metadata['train']['epochs']} epochs on"
         f" {metadata['data']['data_set']}."
     )
-    if metadata.get("failed"):
-        text += f" **Training failed:** {metadata['failed']}."
-    return f"{text}\n\n{METRICS}"
+    if failed:
+        text += f" **Failed:** {failed}."
+    return f"{text}\n\n{METRICS.format(unit=unit(metadata))}"
 
 
-def of_cell(run: Run, experiment_id: str, ids: Mapping[str, str]) -> str:
+def of_cell(run: Run, experiment_id: str, ids: Mapping[str, str], failed: int) -> str:
     """What the mean over the seeds of a cell is, with a link to each of its runs.
 
     Args:
         run: one of the cell's.
         ids: MLflow's ids of the cell's runs, by name.
+        failed: how many of them have no part in the mean.
     """
-    text = f"{what(run)}: the mean over {len(ids)} seed{'s' * (len(ids) != 1)}.\n\n{MEANS}"
-    return _fitting([text, ""], _linked(experiment_id, ids))
+    n = len(ids) - failed
+    text = f"{what(run)}: the mean over {n} seed{'s' * (n != 1)}"
+    if failed:
+        text += f", without {failed} that failed"
+    return _fitting([f"{text}.\n\n{MEANS}", ""], _linked(experiment_id, ids))
 
 
 def of_comparison(
@@ -112,7 +122,8 @@ def of_version(run: Run, metadata: Mapping[str, Any], loss: float) -> str:
     text = f"{what(run)}, seed {run.seed}, trained for {metadata['train']['epochs']} epochs"
     if not math.isfinite(loss):  # a GAN has none
         return f"{text}."
-    return f"{text}; loss on the validation images after the last one: {loss:.3f} nats per image."
+    loss_of = f"{loss:.3f} {unit(metadata)}"
+    return f"{text}; loss on the validation images after the last one: {loss_of}."
 
 
 def _linked(experiment_id: str, ids: Mapping[str, str]) -> list[str]:

@@ -18,27 +18,23 @@ from vaepipe.models import weights
 from vaepipe.models.names import split, title
 from vaepipe.results import Results, Run
 from vaepipe.tracking import notes
-from vaepipe.tracking.content import failed, history_rows
+from vaepipe.tracking.content import history_rows
 from vaepipe.tracking.models import models_of
-from vaepipe.tracking.names import DIGITS, data_digest
+from vaepipe.tracking.names import DIGITS, data_digest, minimises_squared_error
 from vaepipe.tracking.store import Store
 
 
-def register(store: Store, run: Run, run_id: str, results: Results) -> str | None:
+def register(store: Store, run: Run, run_id: str, results: Results) -> str:
     """Make a version of the run's model unless one has its weights, and compare it once.
-
-    A run that failed is no candidate.
 
     Alias `champion` is the best of all latent sizes, `champion-z20` the best of that size. A
     version is compared once, so that an alias which people moved by hand stays where it is.
 
     Returns:
-        The name of the registered model; None if the run failed.
+        The name of the registered model.
     """
     path, client = results.model(run), store.client
     metadata = weights.read_metadata(path)
-    if failed(metadata):
-        return None
     name, sha = registered_name(metadata), weights_digest(path)
     found = client.search_model_versions(f"name = '{name}' and tags.weights_digest = '{sha}'")
     if any(version.tags.get("compared") for version in found):
@@ -84,8 +80,8 @@ def registered_name(metadata: dict[str, Any]) -> str:
     parts += [data] * (data != "mnist")
     # One user's images are not another's, though both are in a folder.
     parts += [data_digest(metadata["data"])[:8]] * (data in OWN)
+    parts += ["squared"] * minimises_squared_error(metadata)
     kind, train = split(metadata["run"]["model"])[0], metadata["train"]
-    parts += ["squared"] * (kind == "ae" and train.get("reconstruction") == "squared_error")
     if kind in ("vae", "cvae") and (k := train.get("importance_samples", 1)) > 1:
         parts.append(f"k{k}")
     if (likelihood := metadata["train"].get("likelihood", "bernoulli")) != "bernoulli":

@@ -16,7 +16,7 @@ from vaepipe.core.errors import UserError
 from vaepipe.results import Results
 from vaepipe.tracking.address import check_for_cluster, sqlite_path
 from vaepipe.tracking.names import writer
-from vaepipe.tracking.secrets import redacted, without_secrets
+from vaepipe.tracking.secrets import misread, redacted, without_secrets
 
 logging.getLogger("alembic").setLevel(logging.WARNING)
 logging.getLogger("urllib3").setLevel(logging.ERROR)  # no line for each attempt
@@ -55,9 +55,11 @@ def usable(
     try:
         yield
     except Exception as error:
-        if not isinstance(error, OSError) and type(error).__module__.split(".")[0] not in LIBRARIES:
+        known = isinstance(error, OSError) or type(error).__module__.split(".")[0] in LIBRARIES
+        wrong = misread(uri)
+        if not (known or wrong):
             raise
-        reason = next(iter(redacted(str(error), uri).splitlines()), type(error).__name__)
+        reason = wrong or next(iter(redacted(str(error), uri).splitlines()), type(error).__name__)
         if "error code 401" in reason:
             reason = "it refuses the user MLFLOW_TRACKING_USERNAME with MLFLOW_TRACKING_PASSWORD"
         raise UserError(

@@ -49,7 +49,7 @@ def log_trials(
         return {
             content.name: log_run(store, content, {"driver": driver()}, begun)
             for content in (
-                of_trial(trial, Run(model, latent_dim, seed), results)
+                of_trial(trial, Run(model, latent_dim, seed), results, matrix.models)
                 for trial in trials
                 for model in matrix.models
                 for latent_dim in matrix.latent_dims
@@ -58,16 +58,16 @@ def log_trials(
         }
 
 
-def of_trial(trial: Trial, run: Run, results: Results) -> Content:
-    """What is logged of one run of a trial."""
+def of_trial(trial: Trial, run: Run, results: Results, models: Sequence[str]) -> Content:
+    """What is logged of one run of a trial of these models."""
     folder = trial_results(results, trial.name)
     metadata, rows = weights.read_metadata(folder.model(run)), history_rows(folder.history(run))
     files, timing = [folder.model(run), folder.history(run)], read_json(folder.timing(run))
     content = Content(
         name=f"{run.name}-{trial.name}",
         digest=digest([LAYOUT, *map(sha256, files)]),
-        tags=run_tags(run, metadata["data"])
-        | {"trial": trial.name, NOTE: notes.of_run(run, metadata)},
+        tags=run_tags(run, metadata["data"], models)
+        | {"trial": trial.name, NOTE: notes.of_run(run, metadata, metadata.get("failed"))},
         artifacts={folder.history(run): ""},
         params=run_params(run, metadata["train"]),
         metrics=cost_metrics(timing) + history_points(rows),

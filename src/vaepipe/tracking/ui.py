@@ -7,19 +7,17 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 from urllib.error import URLError
-from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
 import vaepipe.tracking  # noqa: F401  (sets what MLflow reads when it starts)
 from vaepipe.core.errors import UserError
 from vaepipe.core.files import read_json
 from vaepipe.results import Results
-from vaepipe.tracking.address import LOG_AGAIN
+from vaepipe.tracking.address import LOG_AGAIN, sqlite_path
 from vaepipe.tracking.links import links
-from vaepipe.tracking.secrets import without_secrets
+from vaepipe.tracking.secrets import without_login, without_secrets
 
 HOST = "127.0.0.1"
 START = 90  # seconds that the server may take to answer
@@ -86,12 +84,10 @@ def show(uri: str, results: Results, port: int) -> None:
     if logged.get("tracking_uri") != without_secrets(uri) or "views" not in logged:
         raise UserError(f"{path} names no runs in the store {without_secrets(uri)}: {LOG_AGAIN}")
     if uri.startswith(("http://", "https://")):
-        address = urlsplit(uri)
-        host = address.netloc.rpartition("@")[2]
-        print_links(links(f"{address.scheme}://{host}{address.path.rstrip('/')}", logged))
+        print_links(links(without_login(uri), logged))
         return
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
-        raise UserError(f"{uri} is not there: {LOG_AGAIN}")
+    if (file := sqlite_path(uri)) and not file.exists():
+        raise UserError(f"{file} is not there: {LOG_AGAIN}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with suppress(KeyboardInterrupt), serving(uri, port) as base:
         print_links(links(base, logged))

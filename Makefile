@@ -103,7 +103,7 @@ test: $(DEV)  ## run all tests
 test-fast: $(DEV)  ## run the tests that take no pipeline, no server and no browser: a minute
 	$(PYTEST) -m 'not (pipeline or server or browser or slow)'
 
-lint: $(DEV)  ## check format, style, the floors of the rooms, and the lists of code in dvc.yaml
+lint: $(DEV)  ## check format, style, which package imports which, and the lists of code in dvc.yaml
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile workflow/rules

@@ -1,20 +1,35 @@
 """Charts: the comparison, active latents, curves."""
 
+from itertools import chain
+
 import numpy as np
 import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import offset_copy
 
 from vaepipe.evaluation.latents import ACTIVE
 from vaepipe.evaluation.metrics import HEADLINE, METRICS, direction, is_given_label
 from vaepipe.figures import colour
 from vaepipe.figures.inputs import Inputs
-from vaepipe.figures.style import columns_for, empty, label, latents, panels, wrapped_panels
+from vaepipe.figures.style import (
+    columns_for,
+    empty,
+    label,
+    latents,
+    panels,
+    titles,
+    wrapped_panels,
+)
 from vaepipe.models.names import title
 from vaepipe.models.objectives import gaussian_kl
 from vaepipe.results import Run, runs_of
+
+NAMED = 2  # panels side by side, at most, that have room for the name of a metric over each
+NARROW = 5  # panels of the comparison side by side, at most
 
 
 def _model_lines(inputs: Inputs, **style: object) -> list[Line2D]:
@@ -27,29 +42,53 @@ def comparison(inputs: Inputs) -> Figure:
 
     Each panel has an axis of its own, because differences between seeds are small beside those
     between latent sizes. A dagger marks a model that is given the label, beside others that aren't.
+    A row of more than `NARROW` panels goes on in further lines.
     """
     table, dims = inputs.comparison, sorted(inputs.matrix.latent_dims)
     names = [name for name in HEADLINE if name in set(table["metric"])]
     conditional = _conditional(inputs)
-    figure, axes = panels(len(names), len(dims), 0.6 + 0.17 * len(inputs.matrix.models))
+    lines = -(-len(dims) // NARROW)
+    columns = -(-len(dims) // lines)
+    named = columns <= NAMED
+    height = (0.6 if named else 0.52 + 0.1 / lines) + 0.17 * len(inputs.matrix.models)
+    figure, axes = wrapped_panels(len(names), len(dims), height, columns=columns)
     for line, name in zip(axes, names, strict=True):
         metric = METRICS[name]
         models = set(table.loc[table["metric"] == name, "model"])
+        shown = [model for model in inputs.matrix.models if model in models]
         marked = {model for model in models if is_given_label(name, model, conditional)}
         marked = marked if marked != models else set()
         better = direction(name, conditional=not models - conditional)
         note = f", {better} is better" if better else ""
         if any(direction(name, model in conditional) != better for model in models):
             note += " (not †)"
-        for axis, dim in zip(line, dims, strict=True):
-            cells = table[(table["metric"] == name) & (table["latent_dim"] == dim)][::-1]
-            _intervals(axis, inputs, cells, name, marked)
-            axis.set_title(metric.title, loc="left")
-            axis.set_xlabel(f"{metric.unit}{note}", fontsize=7.5, labelpad=1)
-    for axis, dim in zip(axes[0], dims, strict=True):
-        axis.set_title(latents(dim), loc="right", fontweight="normal", color="#555b64")
+        for place, (axis, dim) in enumerate(zip(line, dims, strict=True)):
+            cells = table[(table["metric"] == name) & (table["latent_dim"] == dim)]
+            _intervals(axis, inputs, cells.set_index("model"), name, shown, marked)
+            if named:
+                axis.set_title(metric.title, loc="left")
+                axis.set_xlabel(f"{metric.unit}{note}", fontsize=7.5, labelpad=1)
+            else:
+                axis.tick_params(labelleft=place % columns == 0)
+                axis.tick_params(axis="x", labelsize=7)
+                axis.xaxis.set_major_locator(MaxNLocator(10 // columns, steps=[1, 2, 4, 5, 10]))
+            if not named or line is axes[0]:
+                axis.set_title(latents(dim), loc="right", fontweight="normal", color="#555b64")
+        if not named:
+            _heading(line[0], metric.title, f"{metric.unit}{note}")
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
     return figure
+
+
+def _heading(axis: Axes, name: str, unit: str) -> None:
+    """Name and unit of a metric over a whole row of panels, from its first panel on."""
+    room = axis.set_title(" ", loc="left")  # a whole heading would count as this panel's width
+    room.set_transform(offset_copy(room.get_transform(), axis.figure, y=13, units="points"))
+    style = {"textcoords": "offset points", "va": "bottom", "in_layout": False}
+    text = axis.annotate(
+        name, (0, 0), (0, 0), xycoords=room, fontsize=9, fontweight="bold", **style
+    )
+    axis.annotate(unit, (1, 0), (6, 0), xycoords=text, fontsize=7.5, **style)
 
 
 def _conditional(inputs: Inputs) -> set[str]:
@@ -58,18 +97,24 @@ def _conditional(inputs: Inputs) -> set[str]:
 
 
 def _intervals(
-    axis: Axes, inputs: Inputs, cells: pd.DataFrame, name: str, marked: set[str]
+    axis: Axes,
+    inputs: Inputs,
+    cells: pd.DataFrame,
+    name: str,
+    models: list[str],
+    marked: set[str],
 ) -> None:
-    """One line for each model of the cells: its seeds below, mean and interval above."""
-    for y, cell in enumerate(cells.itertuples()):
-        shade = colour(cell.model, inputs.matrix.models)
-        seeds = inputs.metrics.query("model == @cell.model and latent_dim == @cell.latent_dim")
+    """A line for each model, empty without a cell: its seeds below, mean and interval above."""
+    for cell in cells.itertuples():
+        y = len(models) - 1 - models.index(cell.Index)
+        shade = colour(cell.Index, inputs.matrix.models)
+        seeds = inputs.metrics.query("model == @cell.Index and latent_dim == @cell.latent_dim")
         axis.plot(seeds[name], [y - 0.2] * len(seeds), "o", ms=3.2, alpha=0.55, mew=0, color=shade)
         axis.plot([cell.low, cell.high], [y + 0.12] * 2, "-", lw=3.2, alpha=0.35, color=shade)
         axis.plot(cell.mean, y + 0.12, "|", ms=8, mew=1.8, color=shade)
-    labels = [title(model) + " †" * (model in marked) for model in cells["model"]]
-    axis.set_yticks(range(len(cells)), labels)
-    axis.set_ylim(-0.55, len(cells) - 0.45)
+    labels = [title(model) + " †" * (model in marked) for model in reversed(models)]
+    axis.set_yticks(range(len(models)), labels)
+    axis.set_ylim(-0.55, len(models) - 0.45)
     axis.grid(axis="y", visible=False)
     axis.locator_params(axis="x", nbins=5)
     axis.margins(x=0.08)
@@ -101,7 +146,7 @@ def active_latents(inputs: Inputs) -> Figure:
     if not models:
         return empty("No variational model is among the runs.")
     dims = sorted(inputs.matrix.latent_dims)
-    figure, axes = wrapped_panels(len(dims), len(models), 1.75, sharey=True)
+    figure, axes = _cells(models, dims)
     for line, dim in zip(axes, dims, strict=True):
         for axis, model in zip(line, models, strict=True):
             runs = [r for r in runs_of(inputs.matrix) if (r.model, r.latent_dim) == (model, dim)]
@@ -109,6 +154,15 @@ def active_latents(inputs: Inputs) -> Figure:
         line[0].set_ylim(top=1.25 * line[0].get_ylim()[1])  # room for the counts
         _kl_labels(line)
     return figure
+
+
+def _cells(models: list[str], dims: list[int]) -> tuple[Figure, list[list[Axes]]]:
+    """Titled panels, a row for each latent size, whose panels have the same vertical axis."""
+    figure, axes = wrapped_panels(len(dims), len(models), 1.75, sharey=True)
+    texts = titles((label(Run(m, d, 0)) for d in dims for m in models), columns_for(len(models)))
+    for axis, text in zip(chain.from_iterable(axes), texts, strict=True):
+        axis.set_title(text)
+    return figure, axes
 
 
 def _kl_labels(line: list[Axes]) -> None:
@@ -129,7 +183,6 @@ def _latent_bars(axis: Axes, inputs: Inputs, runs: list[Run]) -> None:
             axis.bar(place, kl[order], color=[shade if a else "#c9cdd3" for a in active[order]])
         axis.plot(place, kl[order], "o", ms=2.4, mew=0, color="#22252a", alpha=0.7)
     spread = f"{min(counts)}" if len(set(counts)) == 1 else f"{min(counts)} to {max(counts)}"
-    axis.set_title(label(runs[0]))
     axis.text(0.98, 0.95, f"{spread} active", transform=axis.transAxes, ha="right", va="top")
     axis.set_xlabel("latent, by its KL")
     axis.xaxis.get_major_locator().set_params(integer=True)
@@ -142,7 +195,7 @@ def latent_kl(inputs: Inputs) -> Figure:
     if not models:
         return empty("No run has a KL of each latent: that needs a VAE whose prior is N(0, I).")
     dims = sorted(inputs.matrix.latent_dims)
-    figure, axes = wrapped_panels(len(dims), len(models), 1.75, sharey=True)
+    figure, axes = _cells(models, dims)
     for line, dim in zip(axes, dims, strict=True):
         for axis, model in zip(line, models, strict=True):
             run = Run(model, dim, inputs.matrix.seeds[0])
@@ -153,7 +206,7 @@ def latent_kl(inputs: Inputs) -> Figure:
                     history["epoch"], history[column], lw=1, marker=mark, alpha=0.7,
                     color=colour(model, inputs.matrix.models),
                 )  # fmt: skip
-            axis.set(title=label(run), xlabel="epoch")
+            axis.set_xlabel("epoch")
             axis.xaxis.get_major_locator().set_params(integer=True)
         line[0].set_ylim(bottom=0)  # once all lines of the row are drawn, which share the axis
         _kl_labels(line)

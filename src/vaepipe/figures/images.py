@@ -18,6 +18,7 @@ from vaepipe.figures.style import (
     label,
     no_codes,
     show,
+    titles,
     wrapped_panels,
 )
 from vaepipe.results import Run
@@ -51,14 +52,20 @@ def samples(inputs: Inputs) -> Figure:
     N(0, I) is no prior of the AE, which is given the same draws.
     """
     models, dims = inputs.matrix.models, sorted(inputs.matrix.latent_dims)
-    columns = inputs.settings.images
-    side_by_side = max(2, columns_for(len(models)))
-    height = WIDTH / side_by_side * SAMPLE_ROWS / columns * tall(inputs) + 0.28
+    columns, runs = inputs.settings.images, inputs.first_runs
+    texts = titles(map(label, runs), columns_for(len(models)))
+    height = _height(inputs, len(models), SAMPLE_ROWS / columns, texts)
     figure, axes = wrapped_panels(len(dims), len(models), height)
-    for axis, run in zip(chain.from_iterable(axes), inputs.first_runs, strict=True):
+    for axis, run, text in zip(chain.from_iterable(axes), runs, texts, strict=True):
         show(axis, from_prior(inputs, run, SAMPLE_ROWS, columns), columns, data=inputs.data)
-        axis.set_title(label(run))
+        axis.set_title(text)
     return figure
+
+
+def _height(inputs: Inputs, each: int, ratio: float, texts: list[str]) -> float:
+    """Of a line of panels, `each` in a row, inches: mosaics of rows / columns, below titles."""
+    side = WIDTH / max(2, columns_for(each)) * ratio * tall(inputs)
+    return side + 0.28 + 0.15 * max(text.count("\n") for text in texts)
 
 
 @torch.no_grad()
@@ -133,14 +140,14 @@ def manifold(inputs: Inputs) -> Figure:
     """Decoded images over a plane through the latent space."""
     if not (runs := shown_runs(inputs)):
         return no_codes()
-    height = WIDTH / max(2, columns_for(len(runs))) * tall(inputs) + 0.28
-    figure, axes = wrapped_panels(1, len(runs), height)
-    for axis, run in zip(axes[0], runs, strict=True):
+    asked = [inputs.trained(run)[0].conditional for run in runs]
+    name = f", {inputs.data.noun} {inputs.data.classes[given(inputs)]}" if any(asked) else ""
+    texts = [label(run) + name * of_class for run, of_class in zip(runs, asked, strict=True)]
+    texts = titles(texts, columns_for(len(runs)))
+    figure, axes = wrapped_panels(1, len(runs), _height(inputs, len(runs), 1, texts))
+    for axis, run, text in zip(axes[0], runs, texts, strict=True):
         show(axis, _plane(inputs, run), SIDE, gap=0, data=inputs.data)
-        asked = ""
-        if inputs.trained(run)[0].conditional:
-            asked = f", {inputs.data.noun} {inputs.data.classes[given(inputs)]}"
-        axis.set_title(label(run) + asked)
+        axis.set_title(text)
     return figure
 
 
@@ -161,11 +168,12 @@ def digit_grid(inputs: Inputs) -> Figure:
         return empty("No conditional model is among the runs.")
     styles, names = inputs.settings.images, inputs.data.classes[:GRID_ROWS]
     classes = len(names)
-    height = WIDTH / max(2, columns_for(len(runs))) * classes / styles * tall(inputs) + 0.28
+    texts = titles(map(label, runs), columns_for(len(runs)))
+    height = _height(inputs, len(runs), classes / styles, texts)
     figure, axes = wrapped_panels(1, len(runs), height)
-    for axis, run in zip(axes[0], runs, strict=True):
+    for axis, run, text in zip(axes[0], runs, texts, strict=True):
         show(axis, _classes_by_style(inputs, run, classes, styles), styles, data=inputs.data)
-        axis.set_title(label(run))
+        axis.set_title(text)
         if max(map(len, names)) > 1:
             side = inputs.data.image[1]
             places = [row * (side + 1) + side / 2 for row in range(classes)]

@@ -12,9 +12,10 @@ from matplotlib.lines import Line2D
 from vaepipe.figures import class_colours
 from vaepipe.figures.codes import axis_name, codes_3d, shown_runs
 from vaepipe.figures.inputs import Inputs
-from vaepipe.figures.style import WIDTH, columns_for, label, no_codes
+from vaepipe.figures.style import WIDTH, label, no_codes, titles
 
 MOST_NAMES = 30  # classes named in a legend
+ACROSS = 3  # panels side by side, at most: smaller ones have no room for their axes' labels
 SHORT = 3  # letters of a class's name that are drawn at a code
 
 Draw = Callable[[plt.Axes, np.ndarray, np.ndarray, Colormap, Sequence[str]], None]
@@ -34,8 +35,8 @@ def _panels(inputs: Inputs, n: int, draw: Draw, palette: Callable[[int], Colorma
     colours = palette(len(names))
     if not (runs := shown_runs(inputs)):
         return no_codes()
-    columns = columns_for(len(runs))
-    lines = -(-len(runs) // columns)
+    lines = -(-len(runs) // ACROSS)
+    columns = -(-len(runs) // lines)
     ncols = 10 if max(map(len, names)) < 3 else 5
     side = min(4.6, WIDTH / columns)  # inches, as all below
     more = 0.22 * (math.ceil(len(names) / ncols) - 1 if len(names) <= MOST_NAMES else 0)
@@ -43,6 +44,7 @@ def _panels(inputs: Inputs, n: int, draw: Draw, palette: Callable[[int], Colorma
     height = lines * side + below
     figure = plt.figure(figsize=(WIDTH, height))
     margin = (WIDTH - columns * side) / 2
+    texts = titles(map(label, runs), columns)
     for place, run in enumerate(runs):
         line, column = divmod(place, columns)
         left = margin + column * side
@@ -63,7 +65,7 @@ def _panels(inputs: Inputs, n: int, draw: Draw, palette: Callable[[int], Colorma
             text = f"{axis_name(run.latent_dim)} {number}" if number <= run.latent_dim else ""
             axis.set(**{f"{name}label": text})
             getattr(axis, f"{name}axis").labelpad = -4
-        axis.set_title(label(run), y=0.97)
+        axis.set_title(texts[place], y=0.97)
     if 1 < len(names) <= MOST_NAMES:
         dots = [
             Line2D([], [], marker="o", ls="", color=colours(k), label=name)

@@ -1,5 +1,7 @@
 """The chart of rate and distortion."""
 
+from itertools import product
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -7,9 +9,12 @@ from matplotlib.lines import Line2D
 
 from vaepipe.figures import colour
 from vaepipe.figures.inputs import Inputs
-from vaepipe.figures.style import MARKERS, empty, latents, panels
+from vaepipe.figures.style import empty, latents, panels
 from vaepipe.models.names import split, title
 
+# A shape for each latent size, smallest first; of more than ten sizes open ones, then half filled.
+MARKS = tuple(product(("full", "none", "bottom", "left"), "osD^v<>PX*"))
+MOST_NAMES = 18  # in a column of the legend
 PAPER = {"fc": "white", "ec": "none", "pad": 0.6}  # behind labels that lie on lines
 
 
@@ -30,11 +35,7 @@ def rate_distortion(inputs: Inputs) -> Figure:
         axis.plot(
             run.rate,
             run.distortion,
-            MARKERS[dims.index(run.latent_dim) % len(MARKERS)],
-            ms=6,
-            mew=0.8,
-            mec="white",
-            color=colour(run.model, models),
+            **_mark(dims.index(run.latent_dim), colour(run.model, models)),
         )
     of_params = {run.model: inputs.train(run).get("beta", 1.0) for run in inputs.first_runs}
     means = runs.groupby(["model", "latent_dim"])[["rate", "distortion"]].mean()
@@ -57,11 +58,21 @@ def rate_distortion(inputs: Inputs) -> Figure:
         if runs.loc[runs["model"] == m, "rate"].notna().any()
     ]
     handles += [
-        Line2D([], [], marker=mark, ls="", mfc="none", mec="#777c85", label=latents(dim))
-        for dim, mark in zip(dims, MARKERS, strict=False)
+        Line2D([], [], **_mark(place, "#777c85"), label=latents(dim))
+        for place, dim in enumerate(dims)
     ]
-    figure.legend(handles=handles, loc="outside right center")
+    columns = -(-len(handles) // MOST_NAMES)
+    figure.legend(handles=handles, ncols=columns, loc="outside right center")
     return figure
+
+
+def _mark(place: int, shade: str) -> dict[str, object]:
+    """How the points of a latent size look, by its place among the sizes."""
+    filled, shape = MARKS[place % len(MARKS)]
+    edge = "white" if filled == "full" else shade
+    size = 8 if shape in "PX*" else 6  # their arms are thin
+    style = {"ls": "", "ms": size, "mew": 0.8, "mec": edge, "color": shade}
+    return {"marker": shape, "fillstyle": filled} | style
 
 
 def _beta(axis: Axes, beta: float, at: tuple[float, float], above: bool) -> None:
@@ -76,17 +87,22 @@ def _beta(axis: Axes, beta: float, at: tuple[float, float], above: bool) -> None
 def _autoencoder_lines(axis: Axes, inputs: Inputs) -> None:
     """The AE's reconstruction loss for each latent size, where it lies within reach of the runs."""
     bottom = axis.get_ylim()[0]
-    for dim in sorted(inputs.matrix.latent_dims):
-        rows = inputs.metrics.query("model == 'ae' and latent_dim == @dim")
-        loss = rows["reconstruction_cross_entropy"].mean()
-        if np.isfinite(loss) and loss > 0.5 * bottom:
-            shade = colour("ae", inputs.matrix.models)
-            axis.axhline(loss, 0.82, ls="--", color=shade)
-            axis.annotate(
-                f"AE, {latents(dim)}", (0.99, loss), (0, -3), xycoords=("axes fraction", "data"),
-                textcoords="offset points", ha="right", va="top", fontsize=7, color=shade,
-                bbox=PAPER,
-            )  # fmt: skip
+    runs = inputs.metrics[inputs.metrics["model"] == "ae"]
+    losses = runs.groupby("latent_dim")["reconstruction_cross_entropy"].mean().sort_values()
+    losses = losses[np.isfinite(losses) & (losses > 0.5 * bottom)]
+    shade = colour("ae", inputs.matrix.models)
+    for loss in losses:
+        axis.axhline(loss, 0.82, ls="--", color=shade)
+    # Lines that lie so close that their labels would cover each other have one label, below them.
+    close = losses.diff() < 0.04 * np.ptp(axis.get_ylim())
+    for _, lines in losses.groupby((~close).cumsum()):
+        *others, last = sorted(lines.index)
+        axis.annotate(
+            "AE, " + "".join(f"{dim}, " for dim in others) + latents(last),
+            (0.99, lines.min()), (0, -3), xycoords=("axes fraction", "data"),
+            textcoords="offset points", ha="right", va="top", fontsize=7, color=shade,
+            bbox=PAPER,
+        )  # fmt: skip
 
 
 def _elbo_diagonals(axis: Axes) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from itertools import groupby, pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,13 +11,16 @@ from torch import nn
 
 from vaepipe.figures import colour
 from vaepipe.figures.inputs import Inputs
-from vaepipe.figures.style import panels
+from vaepipe.figures.style import WIDTH, panels
 from vaepipe.models import Architecture
 from vaepipe.models.names import title
 
 PAPER, SOFT, INK = "#f3f4f6", "#555b64", "#22252a"
 STEP = 1.3  # from one layer to the next
+NOTE = 1.05  # height of notes above a layer, clear of three lines over an arrow
 LABEL = "#f6e3b4"
+MOST_LAYERS = 4  # hidden ones drawn one by one; of more, equal ones in a row are drawn once
+ROOM = 0.59  # inches from one layer to the next that texts need; with less they are smaller
 
 
 def _height(size: int) -> float:
@@ -63,65 +67,89 @@ def _chain(axis: Axes, places: list[float], texts: list[str]) -> None:
         _arrow(axis, (left + 0.16, 0), (right - 0.16, 0), text)
 
 
-def _feature_maps(a: Architecture) -> Iterator[tuple[int, str]]:
-    """Size and name of what each convolution gives."""
+def _feature_maps(a: Architecture) -> Iterator[tuple[int, str, str]]:
+    """Size, name and size in text of what each convolution gives."""
     _, height, width = a.image
     for channels in a.channels:
         height, width = height // 2, width // 2
-        yield channels * height * width, f"{channels} maps"
+        size = channels * height * width
+        yield size, f"{channels} maps", f"{size}"
+
+
+def _runs(widths: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Hidden layers as they are drawn: a width, and how many layers of it."""
+    if len(widths) <= MOST_LAYERS:
+        return [(width, 1) for width in widths]
+    return [(width, len([*equal])) for width, equal in groupby(widths)]
+
+
+def _hidden(a: Architecture) -> list[tuple[int, str, str]]:
+    """Size, name and size in text of every hidden layer of the encoder."""
+    maps = _feature_maps(a) if a.network == "conv" else ()
+    added = ",\n+ input" if a.network == "residual" else ""
+    runs = ((w, f"{n} × {w}{added}" if n > 1 else f"{w}") for w, n in _runs(a.hidden))
+    return [*maps, *((width, "hidden", text) for width, text in runs)]
+
+
+def _step(kind: str, activation: str) -> str:
+    return f"{kind},\n{activation}".replace("_", "\n")
 
 
 def _dense(a: Architecture, activation: str, widths: tuple[int, ...]) -> list[str]:
     """What each hidden dense layer of these widths does, in their order."""
+    drawn = [width for width, _ in _runs(widths)]
     return [
-        f"linear,\n{activation}"
-        + (",\n+ input" if a.network == "residual" and place and width == widths[place - 1] else "")
-        for place, width in enumerate(widths)
+        _step("linear", activation)
+        + (",\n+ input" if a.network == "residual" and width == before else "")
+        for before, width in pairwise([0, *drawn])
     ]
+
+
+def _from_maps(a: Architecture, maps: int) -> list[str]:
+    """What the decoder does after its hidden dense layers."""
+    if not maps:
+        return ["linear"]
+    return [_step("linear", a.activation), *[_step("conv", a.activation)] * (maps - 1), "conv"]
 
 
 def _adversarial(axis: Axes, model: nn.Module, dims: str, shade: str) -> None:
     """z to an image by the generator, and an image to its logit of being real."""
     a: Architecture = model.architecture
-    maps = list(_feature_maps(a)) if a.network == "conv" else []
-    hidden = [*maps, *((size, "hidden") for size in a.hidden)]
-    layers = [(a.latent_dim, "z"), *hidden[::-1], (a.pixels, "image"), *hidden, (1, "real?")]
+    hidden, maps = _hidden(a), len(a.channels) * (a.network == "conv")
+    images, real = (a.pixels, "image", f"{a.pixels}"), (1, "real?", "1")
+    layers = [(a.latent_dim, "z", dims), *hidden[::-1], images, *hidden, real]
     places = [STEP * k for k in range(len(layers))]
-    for place, (size, name) in enumerate(layers):
+    for place, (size, name, count) in enumerate(layers):
         fill = shade + "80" if place == 0 else PAPER
-        _layer(axis, places[place], 0, size, name, fill, f"{size}" if place else dims)
+        _layer(axis, places[place], 0, size, name, fill, count)
     slope = "leaky_relu"
     back = _dense(a, a.activation, a.hidden[::-1])
-    back += [f"linear,\n{a.activation}"] + [f"conv,\n{a.activation}"] * (len(maps) - 1)
-    generator = [*back, "conv"] if maps else [*back[:-1], "linear"]
-    forth = [f"conv,\n{slope}"] * len(maps) + _dense(a, slope, a.hidden)
+    generator = back + _from_maps(a, maps)
+    forth = [_step("conv", slope)] * maps + _dense(a, slope, a.hidden)
     _chain(axis, places, [*generator, *forth, "linear"])
     image = places[len(hidden) + 1]
-    axis.text(places[0], 0.72, "z ~ N(0, I)", ha="center", fontsize=7.5, color=INK)
-    axis.text(image, 0.82, "or a training image", ha="center", fontsize=7.5, color=INK)
+    axis.text(places[0], NOTE, "z ~ N(0, I)", ha="center", fontsize=7.5, color=INK)
+    axis.text(image, NOTE, "or a training image", ha="center", fontsize=7.5, color=INK)
     for middle, name in ((image / 2, "generator"), ((image + places[-1]) / 2, "discriminator")):
-        axis.text(middle, 1.1, name, ha="center", fontsize=7.5, color=SOFT, style="italic")
+        axis.text(middle, 1.3, name, ha="center", fontsize=7.5, color=SOFT, style="italic")
     axis.set(xlim=(-0.7, places[-1] + 0.7), ylim=(-1.4, 1.3))
 
 
 def _diagram(axis: Axes, model: nn.Module, dims: str, shade: str, noun: str) -> None:
     a: Architecture = model.architecture
-    maps = list(_feature_maps(a)) if a.network == "conv" else []
-    hidden = [*maps, *((size, "hidden") for size in a.hidden)]
-    encoder = [(a.pixels, "image x"), *hidden]
-    decoder = [*hidden[::-1], (a.pixels, "logits of x")]
+    hidden, maps = _hidden(a), len(a.channels) * (a.network == "conv")
+    encoder = [(a.pixels, "image x", f"{a.pixels}"), *hidden]
+    decoder = [*hidden[::-1], (a.pixels, "logits of x", f"{a.pixels}")]
     split = len(encoder)  # the column of the code, or of mean and variance, followed by z
     latent = split + model.variational
     places = [STEP * k for k in range(latent + 1 + len(decoder))]
-    for x, (size, name) in zip(
+    for x, (size, name, count) in zip(
         places[:split] + places[latent + 1 :], encoder + decoder, strict=True
     ):
-        _layer(axis, x, 0, size, name, PAPER, f"{size}")
-    steps = [f"conv,\n{a.activation}"] * len(maps) + _dense(a, a.activation, a.hidden) + ["linear"]
+        _layer(axis, x, 0, size, name, PAPER, count)
+    steps = [_step("conv", a.activation)] * maps + _dense(a, a.activation, a.hidden) + ["linear"]
     _chain(axis, places[: split + (not model.variational)], steps)
-    back = _dense(a, a.activation, a.hidden[::-1])
-    from_maps = [f"linear,\n{a.activation}"] + [f"conv,\n{a.activation}"] * (len(maps) - 1)
-    _chain(axis, places[latent:], [*back, *from_maps, "conv"] if maps else [*back, "linear"])
+    _chain(axis, places[latent:], _dense(a, a.activation, a.hidden[::-1]) + _from_maps(a, maps))
 
     if model.variational:
         for y, name in ((0.55, "mean μ"), (-0.55, "log σ²")):
@@ -129,8 +157,8 @@ def _diagram(axis: Axes, model: nn.Module, dims: str, shade: str, noun: str) -> 
             _arrow(axis, (places[split - 1] + 0.16, 0), (places[split] - 0.16, y))
             _arrow(axis, (places[split] + 0.16, y), (places[latent] - 0.16, 0))
         text = "z = μ + σ ε\nε ~ N(0, I)" + ("\nlearned prior" if a.prior == "flow" else "")
-        # Clear of the two lines over the arrow that leaves z.
-        axis.text(places[latent], 0.72, text, ha="center", fontsize=7.5, color=INK)
+        # To the right, clear of the mean's size.
+        axis.text(places[latent] + 0.12, NOTE, text, ha="center", fontsize=7.5, color=INK)
     name = "z" if model.variational else "code z"
     _layer(axis, places[latent], 0, a.latent_dim, name, shade + "80", dims)
     if model.conditional:
@@ -144,7 +172,8 @@ def _diagram(axis: Axes, model: nn.Module, dims: str, shade: str, noun: str) -> 
 
 def structure(inputs: Inputs) -> Figure:
     """Every model's networks, drawn from the layer sizes of its first run."""
-    dims = " or ".join(str(d) for d in sorted(inputs.matrix.latent_dims))
+    least, *others = sorted(inputs.matrix.latent_dims)
+    dims = f"{least}" + (f" {'or' if len(others) < 2 else 'to'} {others[-1]}" if others else "")
     models = {run.model: inputs.trained(run)[0] for run in reversed(inputs.first_runs)}
     names = inputs.matrix.models
     heights = [4.0 if models[name].conditional else 2.6 for name in names]
@@ -156,4 +185,8 @@ def structure(inputs: Inputs) -> Figure:
         else:
             _diagram(axis, models[name], dims, colour(name, names), inputs.data.noun)
         axis.set_title(title(name), loc="left")
+        left, right = axis.get_xlim()
+        scale = min(1, WIDTH * STEP / (right - left) / ROOM)
+        for text in axis.texts:
+            text.set_fontsize(scale * text.get_fontsize())
     return figure

@@ -1,5 +1,7 @@
 """The common style of all figures: sized for print, dark ink on white."""
 
+from collections.abc import Iterable
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -8,6 +10,7 @@ import torch
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
 from torch import Tensor
 
 from vaepipe.data.manifest import MNIST, About
@@ -16,15 +19,30 @@ from vaepipe.results import Run
 
 WIDTH = 7.2  # inches: the text width of a printed page, so that fonts keep their size
 GUTTER = 0.2  # inches between panels, so that grids of images are seen as two
-MARKERS = "osD^vP*X"
 SIDE_BY_SIDE = 4  # panels, at most: more titles would not fit
+LINE = 84  # letters of bold titles that fit into a line of panels, with space between them
+# Of which the first that is installed draws what DejaVu Sans has no glyph for.
+CHINESE = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Source Han Sans SC",
+    "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "Microsoft YaHei",
+    "SimHei",
+)
+INSTALLED = set(get_font_names())
 
 plt.rcParams.update(
     {
         "figure.facecolor": "white",
         "figure.titlesize": 10,
         "figure.titleweight": "bold",
+        "font.family": ["DejaVu Sans", *(name for name in CHINESE if name in INSTALLED)],
         "font.size": 8.5,
+        "text.parse_math": False,  # names of classes are shown as they are, also with a `$`
         "axes.titlesize": 9,
         "axes.titleweight": "bold",
         "axes.labelsize": 8.5,
@@ -61,6 +79,13 @@ def label(run: Run) -> str:
 def latents(latent_dim: int) -> str:
     """A latent size in text: `1 latent`, `3 latents`."""
     return f"{latent_dim} latent{'s' * (latent_dim > 1)}"
+
+
+def titles(texts: Iterable[str], columns: int) -> list[str]:
+    """Titles of panels, so many side by side: where one would not fit, all in several lines."""
+    texts = list(texts)
+    fit = max(map(len, texts)) <= LINE // columns
+    return texts if fit else [text.replace(", ", ",\n") for text in texts]
 
 
 def mosaic(images: Tensor, columns: int, gap: int = 1, data: About = MNIST) -> Tensor:
@@ -142,19 +167,20 @@ def columns_for(panels: int) -> int:
 
 
 def wrapped_panels(
-    rows: int, each: int, height: float, *, sharey: bool = False
+    rows: int, each: int, height: float, *, sharey: bool = False, columns: int | None = None
 ) -> tuple[Figure, list[list[Axes]]]:
-    """Like `panels`, but a row of more than `SIDE_BY_SIDE` goes on in further lines.
+    """Like `panels`, but a row of more than fit goes on in further lines.
 
     Args:
         each: panels of a row.
         height: of a line, inches.
         sharey: all panels of a row have the same vertical axis.
+        columns: panels side by side, if not as many as `columns_for` says.
 
     Returns:
         The figure, and for each row its axes.
     """
-    columns = columns_for(each)
+    columns = columns or columns_for(each)
     lines = -(-each // columns)
     figure, axes = panels(rows * lines, columns, height)
     groups = []

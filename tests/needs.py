@@ -33,6 +33,13 @@ def _succeeds(*words: str) -> bool:
     return which(words[0]) is not None and not subprocess.run(words, capture_output=True).returncode
 
 
+def _has_chinese_font() -> bool:
+    """Whether matplotlib knows one; it looks for new ones when its list is made anew."""
+    from vaepipe.figures.style import CHINESE, INSTALLED
+
+    return bool(INSTALLED & {*CHINESE})
+
+
 class Need(NamedTuple):
     """Whether the machine has it, and what to do where it has not."""
 
@@ -49,6 +56,7 @@ NEEDS = {
         lambda: postgresql_programs() is not None and which("setpriv") is not None,
         "apt-get install postgresql util-linux",
     ),
+    "Chinese font": Need(_has_chinese_font, "apt-get install fonts-wqy-zenhei"),
     # It writes /etc/slurm; a machine that has a configuration is part of someone's cluster.
     "slurm": Need(
         lambda: (

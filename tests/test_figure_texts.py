@@ -220,7 +220,7 @@ def test_names_of_classes_are_drawn_letter_by_letter(made, tmp_path, name):
     assert (tmp_path / f"{name}1.svg").stat().st_size > 1000
 
 
-@pytest.mark.skipif(not INSTALLED & {*CHINESE}, reason="no Chinese font is installed")
+@pytest.mark.needs("Chinese font")
 def test_chinese_letters_differ_from_each_other_in_a_figure():
     pictures = []
     for letter in "猫狗":

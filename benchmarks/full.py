@@ -15,6 +15,7 @@ import pandas as pd
 
 from benchmarks import page, setting
 from benchmarks.tables import table
+from vaepipe.claims import NAMES
 from vaepipe.core.errors import UserError, exit_on_user_error
 from vaepipe.core.files import read_json, read_table, write_json, write_text
 from vaepipe.core.provenance import git
@@ -180,7 +181,8 @@ def notes(results: Results) -> str:
 def claims(found: dict[str, dict[str, Any]]) -> str:
     """The verdicts on the claims that these results could be asked."""
     rows = []
-    for number, (name, one) in enumerate(found.items(), 1):
+    for number, name in enumerate(NAMES, 1):
+        one = found[name]
         if one["verdict"] != "not_tested":
             said = (say(f"claims_stated.{name}"), say(f"claims.{one['verdict']}"))
             rows.append([f"{number}. {plain(said[0])}", plain(said[1]), numbers.p_value(one["p"])])

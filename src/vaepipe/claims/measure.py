@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vaepipe.claims import codes, posterior, stability
 from vaepipe.claims.conditions import trained_alike
-from vaepipe.claims.inputs import ALL_SIZES, ANY_SEED, Inputs, Table, frame
+from vaepipe.claims.inputs import ALL_SIZES, ANY_SEED, Inputs, Table, frame, spread
 from vaepipe.claims.inversion import invert
 from vaepipe.claims.labels import label_effects
 from vaepipe.claims.sampling import decoded, gaussian_draws
@@ -101,7 +101,8 @@ def blur(inputs: Inputs, table: Table, run: Run, images: Tensor, quality: dict[s
     at = run.model, run.latent_dim, run.seed
     originals = inputs.originals()
     n = min(len(originals), len(images))
-    features = [inputs.classifier.predict(some[:n])[0] for some in (originals, images)]
+    both = (originals[spread(len(originals), n)], images[:n])
+    features = [inputs.classifier.predict(some)[0] for some in both]
     found = sharpness(images, originals, inputs.data.image)
     if found:
         found |= {"frechet": quality["frechet"]}
@@ -145,13 +146,13 @@ def compares(inputs: Inputs, table: Table, run: Run) -> None:
     if model is None or drawn(model):
         return
     s, at = inputs.settings, (run.latent_dim, run.seed)
-    originals = inputs.originals()[: s.inversion_images]
+    chosen = spread(len(inputs.some.labels), s.inversion_images)
+    originals, labels = inputs.originals()[chosen], inputs.some.labels[chosen]
     table.show("compares", "original", originals)
-    labels = inputs.test.labels[: len(originals)]
     arm = run.model
     if model.variational:
         begin = time.process_time()
-        seen = inputs.seen(metadata)[0][: len(originals)]
+        seen = inputs.seen(metadata)[0][chosen]
         images = model.images(model.codes(seen, labels), labels)
         _error(inputs, table, run, arm, images, originals)
         table.add_seconds("compares", arm, *at, seconds=time.process_time() - begin)

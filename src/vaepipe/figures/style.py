@@ -1,5 +1,6 @@
 """The common style of all figures: sized for print, dark ink on white."""
 
+import logging
 from collections.abc import Iterable
 
 import matplotlib
@@ -34,6 +35,8 @@ CHINESE = (
     "SimHei",
 )
 INSTALLED = set(get_font_names())
+# It warns of each font that has no weight called normal, such as WenQuanYi Zen Hei.
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 plt.rcParams.update(
     {

@@ -454,7 +454,7 @@ def test_a_source_that_the_user_names_is_the_only_one(
 @pytest.mark.parametrize(
     ("name", "source"),
     [
-        ("mnist", servers.refusing().replace("://", "://someone:hush%40@")),
+        ("mnist", "http://someone:hush%40@127.0.0.1:9/"),
         ("mnist", "ftp://someone:hush@127.0.0.1/"),
         ("mnist", "http://someone:hush@[half"),
         ("folder", "http://someone:hush@127.0.0.1/photos"),

@@ -162,7 +162,7 @@ def notes(results: Results) -> str:
     """What a reader of the means should know, with the numbers of these results."""
     measured, classifier = read_table(results.metrics_table), read_json(results.classifier_metrics)
     errors = measured.groupby(["model", "latent_dim"])["nll_sem"].mean()
-    of_vae = ", ".join(f"{errors['vae', dim]:.2f} with {dim}" for dim in (3, 20))
+    of_vae = ", ".join(f"{error:.2f} with {dim}" for dim, error in errors["vae"].items())
     accuracy, floor = classifier["test_accuracy"], classifier["frechet_floor"]
     processor = read_json(results.provenance)["processor"]
     lines = [

@@ -134,7 +134,7 @@ def write_tables(results: Results, matrix: Matrix, shift: float = 0.0) -> None:
     write_text(results.metrics_table, table.to_csv(index=False))
     write_text(results.comparison_table, comparison_table(table).to_csv(index=False))
     write_text(results.differences_table, differences_table(table).to_csv(index=False))
-    write_json(results.protocol, measured[0]["protocol"])
+    write_json(results.protocol, measured[0]["protocol"] | {"failed_runs": []})
     for name in NAMES:
         draw(results.figure(name), shift)
     write_json(results.provenance, PROVENANCE)

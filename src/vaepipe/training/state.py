@@ -160,7 +160,7 @@ def _untrained(run: Run, settings: Train, pixels: Tensor, data: About) -> nn.Mod
         )
     if model.variational:
         refuse_contradictions(run, settings)
-    elif settings.likelihood == "logistic" and settings.reconstruction == "squared_error":
+    elif architecture.likelihood == "logistic" and settings.reconstruction == "squared_error":
         raise UserError(
             "train.reconstruction is squared_error, which has no use for the scale that"
             " train.likelihood logistic learns: allowed with it is only train.likelihood bernoulli"
